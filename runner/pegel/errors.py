@@ -1,0 +1,54 @@
+"""The errors that leave a component, and who answers for each.
+
+    PegelError
+    ├── ConfigError      the operator's file is wrong; nothing was started
+    ├── StateError       the state cannot be used or trusted; the runner stops
+    ├── SourceError      a source cannot be read now; retried with back-off
+    └── SinkError        a payload was not stored
+        ├── Retryable    try the same bytes again later
+        └── Permanent    trying again is useless; the rows named go to the dead letters
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class PegelError(Exception):
+    """Anything that Pegel raises on purpose; its text is a sentence for the operator."""
+
+
+class ConfigError(PegelError):
+    """The configuration is refused; `problems` has every reason, in the order of the file."""
+
+    def __init__(self, problems: Sequence[object]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class StateError(PegelError):
+    """The state directory cannot be used: locked, newer than this program, corrupt, or on a bad disk."""
+
+
+class SourceError(PegelError):
+    """A source cannot be read at the moment; its cursor has not moved."""
+
+
+class SinkError(PegelError):
+    """A sink did not store a payload."""
+
+
+class Retryable(SinkError):
+    """The same payload may succeed later. `after` is the wait that the other side asked for, in seconds."""
+
+    def __init__(self, message: str, after: float | None = None) -> None:
+        self.after = after
+        super().__init__(message)
+
+
+class Permanent(SinkError):
+    """The payload can never be stored as it is. `rows` are the indices of the bad points, empty for all."""
+
+    def __init__(self, message: str, rows: Sequence[int] = ()) -> None:
+        self.rows = tuple(rows)
+        super().__init__(message)

@@ -1,0 +1,127 @@
+"""A checked plan: what a configuration says, with every component built and every expression known to be right.
+
+`config` makes plans, `pipeline` runs them. A plan holds options and objects without side effects; nothing in
+it is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pegel.enrichers import Enricher
+from pegel.formats import Format
+from pegel.metrics.definition import Metric
+from pegel.sinks import Sink
+from pegel.sources import Source
+from pegel.table import Columns
+from pegel.units import Duration, Size
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunnerSettings:
+    """The `[runner]` table; each can also come from `PEGEL_<NAME>` in the environment.
+
+    Options:
+        state: Directory of state.db, its lock and the embedded store.
+        commit_interval: Longest time that a read record waits for its commit.
+        labels: Labels on every point.
+        prefix: Put before every metric name.
+        workers: Threads that parse and fold; 0 = one per core.
+        memory: Bytes that the columnar engine may use before it spills.
+        snapshot_interval: Time between two snapshots of the state.
+        log_level: `debug`, `info`, `warning` or `error`.
+        log_format: `human` or `json`.
+    """
+
+    state: Path = Path("pegel-state")
+    commit_interval: Duration = Duration(1.0)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    prefix: str = ""
+    workers: int = 0
+    memory: Size = Size(96 * 2**20)
+    snapshot_interval: Duration = Duration(600.0)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["human", "json"] = "human"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeOptions:
+    """Where event time comes from.
+
+    Options:
+        column: Text, number or timestamp column.
+        format: One or several strptime formats, tried in order; or `iso8601`, `unix`, `unix_ms`, `unix_us`.
+            A time without an offset is UTC.
+    """
+
+    column: str
+    format: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourcePlan:
+    """One `[[sources]]` entry.
+
+    Options:
+        name: Cursors belong to it.
+        labels: Constant columns, usable as labels.
+        private: Columns that may only be used inside count(distinct), arrivals and by enrichers.
+        disorder: How much later than its time a record may be read and still be in time.
+        idle_after: A source that is silent for so long no longer holds windows open.
+        max_hold: A failing source holds windows open for at most so long.
+        start: Where to begin without state.
+        renamed_from: Name under which its cursors are stored.
+    """
+
+    name: str
+    source: Source
+    format: Format
+    time: TimeOptions | None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    private: frozenset[str] = frozenset()
+    disorder: Duration = Duration(5.0)
+    idle_after: Duration = Duration(60.0)
+    max_hold: Duration = Duration(3600.0)
+    start: Literal["beginning", "end"] = "beginning"
+    renamed_from: str | None = None
+    enrichers: Sequence[Enricher] = ()
+    """Those whose `from` names this source, in file order."""
+    columns: Columns = field(default_factory=dict)
+    """What metrics may use: columns of the format, the labels, and of the enrichers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SinkPlan:
+    """One `[[sinks]]` entry.
+
+    Options:
+        name: Its outbox belongs to it.
+        metrics: Patterns (`shop_*`) of the metrics that it takes.
+        early_interval: Time between early values of open windows; only for sinks that overwrite.
+        max_bytes: Size of its outbox at which reading stops (`when_full = "block"`) or the oldest points are
+            dropped and counted (`"drop_oldest"`).
+        max_age: Age at which points are dropped and counted.
+        when_full: See max_bytes.
+    """
+
+    name: str
+    type: str
+    sink: Sink
+    metrics: Sequence[str] = ("*",)
+    early_interval: Duration = Duration(10.0)
+    max_bytes: Size = Size(2**30)
+    max_age: Duration = Duration(72 * 3600.0)
+    when_full: Literal["block", "drop_oldest"] = "block"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything a runner runs."""
+
+    runner: RunnerSettings
+    sources: Sequence[SourcePlan]
+    metrics: Sequence[Metric]
+    sinks: Sequence[SinkPlan]

@@ -1,0 +1,99 @@
+"""Sinks: where points go.
+
+Two contracts. A sink proper is *sent to*: it gets every point once it is committed, through the outbox,
+until it acknowledges. A *view* shows the committed snapshot, whole, again and again; nothing waits for it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+BUILTIN = {
+    "file": "pegel.sinks.file:File",
+    "stdout": "pegel.sinks.stdout:Stdout",
+    "local": "pegel.sinks.local:Local",
+}
+
+Value = int | float | str
+Kind = Literal["gauge", "counter", "histogram", "info"]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """A histogram value: `counts[i]` records were <= `bounds[i]`, the last count is for all (cumulative)."""
+
+    bounds: tuple[float, ...]
+    counts: tuple[int, ...]
+    sum: float
+
+
+@dataclass(frozen=True)
+class Point:
+    """The values of one series in one window.
+
+    Attributes:
+        metric: Name of the metric; a measurement in InfluxDB.
+        labels: Sorted by name.
+        start_us: Start of the window, microseconds since 1970: the time in InfluxDB, `local` and files.
+        end_us: End of the window: the time in Prometheus.
+        values: By name, in the order of the config; a value that does not exist is left out.
+        kinds: Kind of each value.
+        revision: 0 early, 1 first close, 2… corrections.
+    """
+
+    metric: str
+    labels: tuple[tuple[str, str], ...]
+    start_us: int
+    end_us: int
+    values: Mapping[str, Value | Histogram]
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    revision: int = 1
+    help: str = ""
+
+
+class Sink(ABC):
+    """Where points go. Fields of the subclass are its options in the config.
+
+    Used by one thread of its own: `open`, `encode` and `send`, `close`. It does not retry, sleep or log.
+    """
+
+    @property
+    def overwrites(self) -> bool:
+        """A later revision replaces an earlier one, so early values of open windows are welcome."""
+        return False
+
+    @property
+    def view(self) -> bool:
+        """It shows the committed snapshot: `encode` gets the newest point of every series, counters and
+        histograms cumulative, and `send` replaces what was shown before."""
+        return False
+
+    @property
+    def remote(self) -> bool:
+        """What it stores is outside this machine."""
+        return False
+
+    def open(self) -> None:
+        """Prepare to send; may raise a Retryable."""
+
+    @abstractmethod
+    def encode(self, points: Sequence[Point]) -> bytes:
+        """The bytes to send for these points. Pure and deterministic: they are frozen before the first send."""
+
+    @abstractmethod
+    def send(self, payload: bytes) -> None:
+        """Deliver bytes made by `encode`; returning means that they are stored durably.
+
+        Sending the same bytes twice has the effect of sending them once (or leaves byte-identical repeats
+        whose highest revision counts).
+
+        Raises:
+            Retryable: Not stored, or nobody knows; the same bytes are sent again.
+            Permanent: Never storable; the rows named are set aside.
+        """
+
+    def close(self) -> None:
+        """Give back what is open."""

@@ -1,0 +1,145 @@
+"""Sources: where bytes come from, and where we are in them.
+
+A source knows nothing of records. It offers the bytes that are not consumed yet; the runner frames
+them, tells the source how many were used up, and stores the positions that the source hands back in
+the same commit as the numbers they stand for.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from pegel.formats import End
+from pegel.seams import Clock, Files
+
+BUILTIN = {
+    "file": "pegel.sources.file:File",
+    "stdin": "pegel.sources.stdin:Stdin",
+}
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a source is in one stream: what is stored, in the source's own words.
+
+    Attributes:
+        stream: Identifies the stream within its source, for ever.
+        order: Number of the stream in the order of reading; decides ties between equal times.
+        offset: First byte that is not consumed yet.
+        cursor: All else that the source needs to find the stream again: small, JSON, no record text.
+        done: Nothing more is expected from this stream.
+        forget: The stream can no longer be met; its row may be deleted.
+    """
+
+    stream: str
+    order: int
+    offset: int
+    cursor: Mapping[str, Any] = field(default_factory=dict)
+    done: bool = False
+    forget: bool = False
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Bytes from the first one that is not consumed yet, whole or with more to come.
+
+    Attributes:
+        partition: What has a watermark of its own: the configured path whose live file and archives are
+            one log.
+        stream: The stream of the first byte.
+        order: The number of that stream.
+        offset: Of the first byte, in that stream.
+        data: The bytes; at most the source's `piece_size` plus what was left over.
+        end: What is known about the bytes that follow.
+        seams: Offsets in `data` at which the next stream (the next file of a rotated log) begins.
+        mark: The framer's mark that was consumed last.
+    """
+
+    partition: str
+    stream: str
+    order: int
+    offset: int
+    data: bytes
+    end: End
+    seams: Sequence[int] = ()
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class SourceStatus:
+    """How a source is, for people and for our own metrics.
+
+    Attributes:
+        state: `reading`, `idle` (all read), `waiting` (held back on purpose: the reason says why), `failing`.
+        reason: A sentence where the state needs one.
+        lag_bytes: Bytes known of but not consumed.
+        counts: Running totals of what the source noticed since it was opened: identity decisions, lost
+            bytes, quarantined archives, … by name.
+    """
+
+    state: Literal["reading", "idle", "waiting", "failing"]
+    reason: str = ""
+    lag_bytes: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class World:
+    """The outside world that a source may touch: injected when it is opened."""
+
+    clock: Clock
+    files: Files
+    wake: threading.Event
+    """Set by a source's watcher when there may be something new, and by the runner to stop."""
+    start: Literal["beginning", "end"] = "beginning"
+    """Where to begin when there are no positions at all."""
+
+
+class Source(ABC):
+    """Where bytes come from. Fields of the subclass are its options in the config.
+
+    Used by one thread: `open`, then `poll` and `consume` in turn, then `close`. Nothing here may sleep,
+    retry or start a thread; `poll` returns at once.
+    """
+
+    guarantee: ClassVar[Literal["replayable", "acknowledged", "polled", "lossy"]]
+
+    @abstractmethod
+    def open(self, world: World, positions: Sequence[Position]) -> None:
+        """Start at the committed positions (all of them, in `order`)."""
+
+    @abstractmethod
+    def poll(self) -> Piece | None:
+        """Offer the next bytes, or None when there is nothing to read now.
+
+        What was offered and not consumed is offered again in front of new bytes, once there are any (or
+        once `end` has something new to say). Bounded: one piece is in memory at a time.
+
+        Raises:
+            SourceError: It cannot be read now; calling again later is right, and no position has moved.
+        """
+
+    @abstractmethod
+    def consume(self, piece: Piece, count: int, mark: str) -> Sequence[Position]:
+        """The framer used up the first `count` bytes of `piece`; returns every position that changed.
+
+        Called exactly once for each piece, with 0 where nothing was used up. The positions are committed
+        together with the numbers made from those bytes; a source that restarts from them offers exactly
+        the bytes behind `count`.
+        """
+
+    @abstractmethod
+    def exhausted(self) -> bool:
+        """True when all that exists now was offered and nothing is held back (`run --once` may stop)."""
+
+    @abstractmethod
+    def status(self) -> SourceStatus:
+        """How it is; cheap, callable from any thread."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give back what is open; the positions stay where the last commit put them."""

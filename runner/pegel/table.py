@@ -1,0 +1,138 @@
+"""A batch of records as a table: DuckDB, locked down, behind two small classes.
+
+`Engine` is one in-memory DuckDB for the process. A `Batch` is one worker's turn on it: memory
+files and temporary tables live as long as the batch. A `Table` is a SELECT with known column
+types; enrichers and metrics build on it and nothing runs until rows are asked for.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+
+Columns = Mapping[str, str]
+"""Column names and their DuckDB types, in order."""
+
+Row = tuple[Any, ...]
+
+
+def quote(name: str) -> str:
+    """Write a name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Write a text as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+class Engine:
+    """One DuckDB in memory that cannot reach files, the network or extensions.
+
+    Options:
+        temp_directory: Where DuckDB may spill; it must exist.
+        memory_limit: Bytes that DuckDB may use before it spills.
+    """
+
+    def __init__(self, temp_directory: str = "", memory_limit: int = 96 * 2**20) -> None:
+        self._connection = duckdb.connect(
+            config={
+                "threads": 1,  # a query runs on the thread that asks; parallel work is many batches
+                "memory_limit": f"{memory_limit // 2**20}MiB",
+                "temp_directory": temp_directory,
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "preserve_insertion_order": "true",
+            }
+        )
+        self._connection.execute("set TimeZone = 'UTC'")
+        self._connection.execute("set allowed_directories = ['/proc/self/fd/']")
+        self._connection.execute("set enable_external_access = false")
+        self._connection.execute("set lock_configuration = true")
+
+    def batch(self) -> Batch:
+        """Start a batch with a connection of its own; use it in a `with` block."""
+        return Batch(self._connection.cursor())
+
+    def close(self) -> None:
+        """Give all memory back."""
+        self._connection.close()
+
+
+class Batch:
+    """One worker's turn on the engine; leaving it closes memory files and drops temporary tables."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        self._cursor = cursor
+        self._files: list[int] = []
+        self._names = itertools.count()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._cursor.close()
+        for fd in self._files:
+            os.close(fd)
+
+    def memory_file(self, parts: Iterable[bytes | memoryview]) -> str:
+        """Put bytes into an anonymous file; returns a path that only this process can read."""
+        fd = os.memfd_create("pegel", os.MFD_CLOEXEC)
+        self._files.append(fd)
+        for part in parts:
+            view = memoryview(part)
+            while len(view):
+                view = view[os.write(fd, view) :]
+        os.lseek(fd, 0, os.SEEK_SET)
+        return f"/proc/self/fd/{fd}"
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        """Run a statement and fetch everything; the next statement may start."""
+        return self._cursor.execute(sql, parameters).fetchall()
+
+    def table(self, sql: str, columns: Columns) -> Table:
+        """A table from a SELECT whose columns are known."""
+        return Table(self, sql, dict(columns))
+
+    def keep(self, table: Table) -> Table:
+        """Run a table once and keep its rows for this batch."""
+        name = f"kept_{next(self._names)}"
+        self._cursor.execute(f"create temp table {name} as {table.sql}")
+        return Table(self, f"select * from {name}", table.columns)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A SELECT with known columns. Every method returns a new table; only `rows` and `distinct` run it."""
+
+    batch: Batch
+    sql: str
+    columns: Columns
+
+    def with_columns(self, expressions: Mapping[str, str], types: Columns) -> Table:
+        """Add columns (or replace those of the same name) by SQL expressions over the present ones."""
+        stale = [quote(name) for name in expressions if name in self.columns]
+        kept = f"* exclude ({', '.join(stale)})" if stale else "*"
+        added = ", ".join(f"({sql}) as {quote(name)}" for name, sql in expressions.items())
+        remaining = {name: kind for name, kind in self.columns.items() if name not in expressions}
+        return Table(self.batch, f"select {kept}, {added} from ({self.sql})", {**remaining, **{n: types[n] for n in expressions}})
+
+    def where(self, condition: str) -> Table:
+        """Keep the rows for which an SQL condition is true."""
+        return Table(self.batch, f"select * from ({self.sql}) where {condition}", self.columns)
+
+    def rows(self, *columns: str) -> list[Row]:
+        """Run it and fetch the rows, all columns or those named."""
+        chosen = ", ".join(quote(column) for column in columns) or "*"
+        return self.batch.query(f"select {chosen} from ({self.sql})")
+
+    def distinct(self, column: str) -> list[Any]:
+        """The distinct values of a column that are not NULL."""
+        name = quote(column)
+        return [row[0] for row in self.batch.query(f"select distinct {name} from ({self.sql}) where {name} is not null")]

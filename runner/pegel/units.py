@@ -1,0 +1,60 @@
+"""Durations and sizes: strings with a unit in the config ("90s", "64MiB"), numbers inside."""
+
+from __future__ import annotations
+
+import re
+from typing import NewType
+
+Duration = NewType("Duration", float)
+"""Seconds."""
+
+Size = NewType("Size", int)
+"""Bytes."""
+
+_DURATION_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZE_UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
+
+
+def duration(text: str) -> Duration:
+    """Read a duration such as `500ms`, `90s`, `2h` or `1h30m`.
+
+    Raises:
+        ValueError: The text has no unit or an unknown one; the message names those that exist.
+    """
+    parts = re.findall(r"(\d+(?:\.\d+)?)([a-z]+)", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f'"{text}" is not a duration; write a number and a unit ({", ".join(_DURATION_UNITS)}), such as "90s"')
+    for _, unit in parts:
+        if unit not in _DURATION_UNITS:
+            raise ValueError(f'"{unit}" is not a unit of time; there are {", ".join(_DURATION_UNITS)}')
+    return Duration(sum(float(number) * _DURATION_UNITS[unit] for number, unit in parts))
+
+
+def size(text: str) -> Size:
+    """Read a size such as `64MiB` or `500kB`.
+
+    Raises:
+        ValueError: The text has no unit or an unknown one; the message names those that exist.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([A-Za-z]+)", text)
+    if match is None or match[2] not in _SIZE_UNITS:
+        raise ValueError(f'"{text}" is not a size; write a number and a unit ({", ".join(_SIZE_UNITS)}), such as "64MiB"')
+    return Size(int(float(match[1]) * _SIZE_UNITS[match[2]]))
+
+
+def show_duration(seconds: float) -> str:
+    """Write a duration the way the config would: the largest unit that gives a whole number."""
+    for unit in ("d", "h", "m", "s", "ms"):
+        count = seconds / _DURATION_UNITS[unit]
+        if count >= 1 and abs(count - round(count)) < 1e-9:
+            return f"{round(count)}{unit}"
+    return f"{seconds:g}s"
+
+
+def show_size(count: float) -> str:
+    """Write a number of bytes for people: `1.5 MiB`."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GiB"
