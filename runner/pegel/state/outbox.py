@@ -1,0 +1,183 @@
+"""What sinks have not acknowledged: points while they may still change, requests once they are frozen.
+
+A window's points wait in `outbox`, where a newer revision replaces an older one. Freezing turns some of them
+into a request: bytes that never change again, committed before the first of them leaves. A request goes when
+its sink acknowledges it, or becomes a dead letter.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The points of one window that have not been frozen."""
+
+    metric: str
+    pane: int
+    points: bytes
+    count: int
+
+
+@dataclass(frozen=True)
+class Request:
+    """Frozen bytes for one sink.
+
+    Attributes:
+        ambiguous: It may have been sent before, by a runner that died.
+    """
+
+    id: int
+    sink: str
+    payload: bytes
+    count: int
+    attempts: int
+    ambiguous: bool
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """How much a sink is behind: points, bytes and the age of the oldest in us."""
+
+    points: int
+    bytes: int
+    oldest: int | None
+
+
+class Outbox:
+    """The tables `outbox`, `requests` and `dead`."""
+
+    def __init__(self, connection: sqlite3.Connection, boot: int) -> None:
+        self._connection = connection
+        self._boot = boot
+
+    def waiting(self, sink: str, metric: str, pane: int) -> bytes | None:
+        """The packed points of a window that have not been frozen, if any."""
+        row = self._connection.execute(
+            "select points from outbox where sink = ? and metric = ? and pane = ?", (sink, metric, pane)
+        ).fetchone()
+        return row[0] if row else None
+
+    def put(self, sink: str, metric: str, pane: int, points: bytes, count: int, now: int) -> None:
+        """Let packed points wait, in the place of those that wait already; part of the running transaction."""
+        self._connection.execute(
+            "insert into outbox values (?, ?, ?, ?, ?, ?) on conflict do update set points = excluded.points, count = excluded.count",
+            (sink, metric, pane, points, count, now),
+        )
+
+    def oldest_waiting(self, sink: str, most_points: int) -> list[Waiting]:
+        """Windows that wait, oldest first, up to a number of points (at least one window)."""
+        found: list[Waiting] = []
+        total = 0
+        rows = self._connection.execute(
+            "select metric, pane, points, count from outbox where sink = ? order by pane, metric", (sink,)
+        )
+        for metric, pane, points, count in rows:
+            if found and total + count > most_points:
+                break
+            found.append(Waiting(metric, pane, points, count))
+            total += count
+        rows.close()
+        return found
+
+    def freeze(self, sink: str, windows: list[Waiting], payload: bytes, now: int) -> int:
+        """Turn waiting windows into a request; it may leave once the transaction is committed. Returns its id."""
+        self._connection.executemany(
+            "delete from outbox where sink = ? and metric = ? and pane = ?", [(sink, w.metric, w.pane) for w in windows]
+        )
+        cursor = self._connection.execute(
+            "insert into requests (sink, payload, count, created, boot) values (?, ?, ?, ?, ?)",
+            (sink, zlib.compress(payload, 1), sum(w.count for w in windows), now, self._boot),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def requests(self, sink: str, most: int, after: int = 0) -> list[Request]:
+        """The next frozen requests of a sink, in order."""
+        rows = self._connection.execute(
+            "select id, sink, payload, count, attempts, boot from requests where sink = ? and id > ? order by id limit ?",
+            (sink, after, most),
+        )
+        return [
+            Request(number, name, zlib.decompress(payload), count, attempts, boot != self._boot)
+            for number, name, payload, count, attempts, boot in rows.fetchall()
+        ]
+
+    def acknowledge(self, request: int) -> None:
+        """A sink stored a request."""
+        self._connection.execute("delete from requests where id = ?", (request,))
+
+    def failed(self, request: int) -> None:
+        """Count an attempt that may or may not have arrived."""
+        self._connection.execute("update requests set attempts = attempts + 1 where id = ?", (request,))
+
+    def bury(self, request: int, reason: str, payload: bytes, count: int, now: int) -> None:
+        """Set points aside that a sink will never store."""
+        self._connection.execute(
+            "insert into dead (sink, reason, payload, count, created)"
+            " select sink, ?, ?, ?, ? from requests where id = ?",
+            (reason, zlib.compress(payload, 1), count, now, request),
+        )
+
+    def replace(self, request: int, payload: bytes, count: int) -> None:
+        """Go on with the part of a request that is not refused."""
+        self._connection.execute(
+            "update requests set payload = ?, count = ? where id = ?", (zlib.compress(payload, 1), count, request)
+        )
+
+    def backlog(self, sink: str) -> Backlog:
+        """How much a sink is behind."""
+        points = size = 0
+        oldest: int | None = None
+        for table, column in (("outbox", "points"), ("requests", "payload")):
+            n, length, created = self._connection.execute(
+                f"select coalesce(sum(count), 0), coalesce(sum(length({column})), 0), min(created) from {table} where sink = ?",
+                (sink,),
+            ).fetchone()
+            points, size = points + n, size + length
+            oldest = min(filter(lambda one: one is not None, (oldest, created)), default=None)
+        return Backlog(points, size, oldest)
+
+    def dead_letters(self, sink: str) -> int:
+        """How many points were set aside."""
+        row = self._connection.execute("select coalesce(sum(count), 0) from dead where sink = ?", (sink,)).fetchone()
+        return int(row[0])
+
+    def drop(self, sink: str, *, older_than: int | None = None, most_bytes: int | None = None) -> int:
+        """Give up points, oldest first: by age, or until a sink's backlog fits. Returns how many were lost."""
+        lost = 0
+        if older_than is not None:
+            for table in ("requests", "outbox"):
+                row = self._connection.execute(
+                    f"select coalesce(sum(count), 0) from {table} where sink = ? and created < ?", (sink, older_than)
+                ).fetchone()
+                lost += int(row[0])
+                self._connection.execute(f"delete from {table} where sink = ? and created < ?", (sink, older_than))
+        while most_bytes is not None and self.backlog(sink).bytes > most_bytes:
+            lost += self._drop_oldest(sink)
+        return lost
+
+    def _drop_oldest(self, sink: str) -> int:
+        row = self._connection.execute("select id, count from requests where sink = ? order by id limit 1", (sink,)).fetchone()
+        if row:
+            self.acknowledge(row[0])
+            return int(row[1])
+        row = self._connection.execute(
+            "select metric, pane, count from outbox where sink = ? order by pane, metric limit 1", (sink,)
+        ).fetchone()
+        self._connection.execute("delete from outbox where sink = ? and metric = ? and pane = ?", (sink, row[0], row[1]))
+        return int(row[2])
+
+    def forget_sink(self, sink: str) -> int:
+        """Delete all that waits for a sink that is gone from the config. Returns how many points."""
+        lost = self.backlog(sink).points
+        for table in ("outbox", "requests"):
+            self._connection.execute(f"delete from {table} where sink = ?", (sink,))
+        return lost
+
+    def sinks(self) -> set[str]:
+        """Sinks for which anything waits."""
+        rows = self._connection.execute("select sink from outbox union select sink from requests")
+        return {row[0] for row in rows}

@@ -1,0 +1,137 @@
+"""The tables of state.db and how an older file becomes a newer one.
+
+A migration is a list of statements that runs in one transaction and raises `user_version` by one. A
+published migration never changes; a new one is appended.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from pegel.errors import StateError
+
+_FIRST = """
+create table meta (name text primary key, value) without rowid;
+
+create table sources (
+    name text primary key,
+    watermark integer,          -- us; never goes back
+    started text not null,      -- beginning | end
+    first_time integer          -- us; earliest record read after a start at the end
+) without rowid;
+
+create table partitions (
+    source text, partition text,
+    newest integer,             -- us; latest event time, bounded by the wall clock when it was read
+    active integer not null,    -- us; wall clock when bytes were last used up
+    primary key (source, partition)
+) without rowid;
+
+create table streams (
+    source text, stream text,
+    position integer not null,  -- number in the order of reading
+    offset integer not null,    -- first byte that is not consumed
+    cursor text not null,       -- JSON, in the source's own words; never record text
+    done integer not null,
+    primary key (source, stream)
+) without rowid;
+
+create table metrics (
+    id integer primary key autoincrement,
+    name text not null,
+    definition text not null,   -- JSON; a change of it starts a new id
+    since integer,              -- us; windows that start earlier are not of this definition
+    until integer,              -- us; set when a newer definition takes over
+    not_before integer,         -- us; windows that start earlier are partial and never emitted
+    watermark integer,          -- us; windows that end up to here are closed
+    swept integer not null default 0 -- us; idle series were looked for at this watermark
+);
+
+create table series (
+    id integer primary key autoincrement,
+    metric integer not null,
+    labels text not null,       -- JSON list of label values; canonical, never NULL
+    last integer not null,      -- us; about when it last had a record (coarse)
+    retired integer,            -- us; its slot is free, its total waits
+    emitted text,               -- info: JSON of the values emitted last
+    emitted_at integer,         -- us; info: window of that emission
+    unique (metric, labels)
+);
+
+create table runs (
+    metric integer, pane integer, epoch integer, part integer, series integer, seq integer,
+    members blob not null,      -- sorted signed 64-bit hashes, little endian; or a sketch where seq = -1
+    primary key (metric, pane, epoch, part, series, seq)
+) without rowid;
+
+create table buckets (
+    metric integer, pane integer, part integer, series integer, bucket integer,
+    n integer not null,
+    primary key (metric, pane, part, series, bucket)
+) without rowid;
+
+create table keys (
+    metric integer, epoch integer, key blob not null,
+    primary key (metric, epoch)
+) without rowid;
+
+create table outbox (
+    sink text, metric text, pane integer,
+    points blob not null,       -- packed; replaced while nothing of it has left
+    count integer not null,
+    created integer not null,   -- us, wall clock
+    primary key (sink, metric, pane)
+) without rowid;
+
+create table requests (
+    id integer primary key autoincrement,
+    sink text not null,
+    payload blob not null,      -- zlib; frozen before its first byte leaves
+    count integer not null,     -- points
+    created integer not null,   -- us, wall clock
+    boot integer not null,      -- epoch of the runner that froze it; another one's is ambiguous
+    attempts integer not null default 0
+);
+create index requests_by_sink on requests (sink, id);
+
+create table dead (
+    id integer primary key autoincrement,
+    sink text not null,
+    reason text not null,
+    payload blob not null,
+    count integer not null,
+    created integer not null
+);
+
+create table counters (
+    name text, labels text,     -- labels: canonical JSON
+    value integer not null,
+    primary key (name, labels)
+) without rowid;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST,)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the file to this program's schema, one version a transaction.
+
+    Raises:
+        StateError: The file was written by a newer program.
+    """
+    (version,) = connection.execute("pragma user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise StateError(
+            f"state.db has schema {version}, this program knows up to {len(MIGRATIONS)}; use the newer pegel that wrote it"
+        )
+    for number, script in enumerate(MIGRATIONS[version:], version + 1):
+        connection.execute("begin immediate")
+        try:
+            for statement in script.split(";\n"):
+                if statement.strip():
+                    connection.execute(statement)
+            connection.execute(f"pragma user_version = {number}")
+        except BaseException:
+            connection.execute("rollback")
+            raise
+        connection.execute("commit")

@@ -1,0 +1,163 @@
+"""Opening, checking and committing state.db."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pegel.errors import StateError
+from pegel.state import snapshots
+from pegel.state.lock import DirectoryLock
+from pegel.state.outbox import Outbox
+from pegel.state.positions import Positions
+from pegel.state.schema import migrate
+from pegel.state.series import SeriesTable
+from pegel.state.windows import WindowTables
+
+Connect = Callable[[str], sqlite3.Connection]
+"""Opens a database file; a parameter, so that a test can fail any call on it."""
+
+CHECKED_AT_START = 64 * 2**20
+"""Bytes; a bigger file is checked while the runner already reads, so that it starts at once."""
+
+
+def connect(path: str) -> sqlite3.Connection:
+    """Open a database without implicit transactions; the state's one writer thread owns it."""
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
+
+
+class State:
+    """The state of one runner. One thread writes; everything it writes becomes true in one commit.
+
+    Attributes:
+        boot: Number of this start; every commit asserts that no later start has taken over.
+        identity: Random name of this state, for ever.
+        positions: Where the sources are, and their watermarks.
+        series: Label sets that were admitted, per metric.
+        windows: Panes, sets and totals, per metric.
+        outbox: What sinks have not acknowledged.
+    """
+
+    def __init__(self, directory: Path, connect: Connect = connect, *, accept_loss: bool = False) -> None:
+        """Take the lock, check the file and bring it to this program's schema.
+
+        Raises:
+            StateError: Locked, unreadable, newer than this program, corrupt without a snapshot, or on a
+                network file system.
+        """
+        make_private(directory)
+        self.directory = directory
+        self.path = directory / "state.db"
+        self._lock = DirectoryLock(directory)
+        try:
+            self.restored = snapshots.recover(self.path, accept_loss=accept_loss, checked_size=CHECKED_AT_START)
+            self.connection = connect(str(self.path))
+            prepare(self.connection)
+            migrate(self.connection)
+            self.boot, self.identity = self._claim()
+        except sqlite3.Error as error:
+            self._lock.release()
+            raise StateError(f"cannot use {self.path}: {error}") from error
+        except BaseException:
+            self._lock.release()
+            raise
+        self.positions = Positions(self.connection)
+        self.series = SeriesTable(self.connection)
+        self.windows = WindowTables(self.connection)
+        self.outbox = Outbox(self.connection, self.boot)
+
+    def _claim(self) -> tuple[int, str]:
+        """Raise the boot number; whoever held the state before can no longer commit."""
+        self.connection.execute("begin immediate")
+        boot = int(self.meta("boot") or 0) + 1
+        identity = str(self.meta("identity") or secrets.token_hex(8))
+        self._set_meta("boot", boot)
+        self._set_meta("identity", identity)
+        self.connection.execute("commit")
+        return boot, identity
+
+    def meta(self, name: str) -> object:
+        """A single fact about the state, None if it was never set."""
+        row = self.connection.execute("select value from meta where name = ?", (name,)).fetchone()
+        return row[0] if row else None
+
+    def _set_meta(self, name: str, value: object) -> None:
+        self.connection.execute("insert or replace into meta values (?, ?)", (name, value))
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing: what is written inside is committed at the end, or undone by any exception.
+
+        Raises:
+            StateError: Another runner has taken over this state, or the disk refused; nothing has changed.
+        """
+        connection = self.connection
+        try:
+            connection.execute("begin immediate")
+            if self.meta("boot") != self.boot:
+                raise StateError("another runner has taken over this state directory")
+            yield connection
+            connection.execute("commit")
+        except BaseException as error:
+            self._undo()
+            if isinstance(error, sqlite3.Error):
+                raise StateError(f"cannot write to {self.path}: {error}") from error
+            raise
+        self.series.settle()
+        self.windows.settle()
+
+    def _undo(self) -> None:
+        """Back to the last commit, in the file and in every index in memory."""
+        if self.connection.in_transaction:
+            self.connection.execute("rollback")
+        self.series.forget()
+        self.windows.forget()
+
+    def count(self, name: str, value: int, **labels: str) -> None:
+        """Add to one of our own counters; part of the running transaction."""
+        self.connection.execute(
+            "insert into counters values (?, ?, ?) on conflict do update set value = value + excluded.value",
+            (name, canonical(labels), value),
+        )
+
+    def close(self) -> None:
+        """Close the file and let another runner in."""
+        self.connection.close()
+        self._lock.release()
+
+
+def canonical(labels: object) -> str:
+    """One text for one label set."""
+    import json
+
+    return json.dumps(labels, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Set what makes a commit durable and the file lean."""
+    connection.execute("pragma auto_vacuum = incremental")
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("pragma synchronous = full")
+    connection.execute("pragma secure_delete = on")
+    connection.execute("pragma cache_size = -8192")  # KiB
+    connection.execute("pragma temp_store = memory")
+
+
+def make_private(directory: Path) -> None:
+    """Make the state directory, readable by nobody else.
+
+    Raises:
+        StateError: It cannot be made, or it belongs to another user.
+    """
+    import os
+
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owner = directory.stat().st_uid
+    except OSError as error:
+        raise StateError(f"cannot make the state directory {directory}: {error.strerror}") from error
+    if owner != os.geteuid() and os.geteuid() != 0:
+        raise StateError(f"the state directory {directory} belongs to another user (uid {owner})")
