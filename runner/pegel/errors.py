@@ -27,7 +27,14 @@ class ConfigError(PegelError):
 
 
 class StateError(PegelError):
-    """The state directory cannot be used: locked, newer than this program, corrupt, or on a bad disk."""
+    """The state directory cannot be used: locked, newer than this program, corrupt, or on a bad disk.
+
+    `fatal` says that trying again cannot help or would be wrong.
+    """
+
+    def __init__(self, message: str, *, fatal: bool = True) -> None:
+        self.fatal = fatal
+        super().__init__(message)
 
 
 class SourceError(PegelError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
@@ -115,6 +116,11 @@ class SinkPlan:
     max_bytes: Size = Size(2**30)
     max_age: Duration = Duration(72 * 3600.0)
     when_full: Literal["block", "drop_oldest"] = "block"
+
+
+def takes(sink: SinkPlan, metric: str) -> bool:
+    """Whether a sink wants a metric."""
+    return any(fnmatchcase(metric, pattern) for pattern in sink.metrics)
 
 
 @dataclass(frozen=True, kw_only=True)

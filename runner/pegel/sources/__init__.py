@@ -77,6 +77,7 @@ class SourceStatus:
         state: `reading`, `idle` (all read), `waiting` (held back on purpose: the reason says why), `failing`.
         reason: A sentence where the state needs one.
         lag_bytes: Bytes known of but not consumed.
+        partitions: Those that it knows of, read or not.
         counts: Running totals of what the source noticed since it was opened: identity decisions, lost
             bytes, quarantined archives, … by name.
     """
@@ -84,6 +85,7 @@ class SourceStatus:
     state: Literal["reading", "idle", "waiting", "failing"]
     reason: str = ""
     lag_bytes: int = 0
+    partitions: frozenset[str] = frozenset()
     counts: Mapping[str, int] = field(default_factory=dict)
 
 

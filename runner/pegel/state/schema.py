@@ -65,9 +65,9 @@ create table runs (
 ) without rowid;
 
 create table buckets (
-    metric integer, pane integer, part integer, series integer, bucket integer,
+    metric integer, pane integer, series integer, part integer, bucket integer,
     n integer not null,
-    primary key (metric, pane, part, series, bucket)
+    primary key (metric, pane, series, part, bucket)
 ) without rowid;
 
 create table keys (

@@ -44,6 +44,7 @@ class _Index:
 
     ids: dict[Labels, int] = field(default_factory=dict)
     retired: dict[Labels, int] = field(default_factory=dict)
+    names: dict[int, Labels] = field(default_factory=dict)
     last: dict[int, int] = field(default_factory=dict)
     stored: dict[int, int] = field(default_factory=dict)
     values: list[Counter[str]] = field(default_factory=list)
@@ -52,6 +53,7 @@ class _Index:
 
     def enter(self, labels: Labels, series: int, last: int) -> None:
         self.ids[labels] = series
+        self.names[series] = labels
         self.last[series] = self.stored[series] = last
         self._tally(labels, 1)
 
@@ -97,10 +99,9 @@ class SeriesTable:
                 self._connection.execute("update series set last = ? where id = ?", (time, series))
         return series
 
-    def labels(self, metric: int) -> dict[int, Labels]:
-        """The label values of every series of a metric, retired ones too."""
-        index = self._index(metric)
-        return {series: labels for known in (index.ids, index.retired) for labels, series in known.items()}
+    def labels_of(self, metric: int, series: int) -> Labels:
+        """The label values of a series, retired or not."""
+        return self._index(metric).names[series]
 
     def live(self, metric: int) -> dict[Labels, int]:
         """The series that hold a slot."""
@@ -134,13 +135,17 @@ class SeriesTable:
         """Remember what an `info` series shows now."""
         self._connection.execute("update series set emitted = ?, emitted_at = ? where id = ?", (values, at, series))
 
-    def move(self, old: int, new: int) -> None:
-        """Give the series of one metric to another (its name or its window changed, its labels did not)."""
-        self._connection.execute("update series set metric = ? where metric = ?", (new, old))
-        self.forget()
-
-    def settle(self) -> None:
-        """The transaction is committed: the index is true."""
+    def copy(self, old: int, new: int) -> list[tuple[int, int]]:
+        """Admit the series of one metric in another one too; returns (old series, new series)."""
+        self._connection.execute(
+            "insert into series (metric, labels, last, retired) select ?, labels, last, retired from series where metric = ?",
+            (new, old),
+        )
+        self._indexes.pop(new, None)
+        return self._connection.execute(
+            "select a.id, b.id from series a join series b on a.labels = b.labels where a.metric = ? and b.metric = ?",
+            (old, new),
+        ).fetchall()
 
     def forget(self) -> None:
         """The transaction is undone: read the index anew."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pegel.errors import StateError
 from pegel.state import snapshots
+from pegel.state.keys import KeyRing
 from pegel.state.lock import DirectoryLock
 from pegel.state.outbox import Outbox
 from pegel.state.positions import Positions
@@ -38,6 +39,7 @@ class State:
         positions: Where the sources are, and their watermarks.
         series: Label sets that were admitted, per metric.
         windows: Panes, sets and totals, per metric.
+        keys: Secret keys of distinct members.
         outbox: What sinks have not acknowledged.
     """
 
@@ -68,6 +70,7 @@ class State:
         self.series = SeriesTable(self.connection)
         self.windows = WindowTables(self.connection)
         self.outbox = Outbox(self.connection, self.boot)
+        self.keys = KeyRing(self.connection)
 
     def _claim(self) -> tuple[int, str]:
         """Raise the boot number; whoever held the state before can no longer commit."""
@@ -100,13 +103,14 @@ class State:
             if self.meta("boot") != self.boot:
                 raise StateError("another runner has taken over this state directory")
             yield connection
+            keys = self.keys.save()
             connection.execute("commit")
         except BaseException as error:
             self._undo()
             if isinstance(error, sqlite3.Error):
-                raise StateError(f"cannot write to {self.path}: {error}") from error
+                raise StateError(f"cannot write to {self.path}: {error}", fatal=_fatal(error)) from error
             raise
-        self.series.settle()
+        self.keys.saved(keys)
         self.windows.settle()
 
     def _undo(self) -> None:
@@ -123,10 +127,38 @@ class State:
             (name, canonical(labels), value),
         )
 
+    def check_in_background(self) -> None:
+        """Check a file that was too big to be checked at the start; called on a thread of its own.
+
+        Raises:
+            StateError: It is damaged.
+        """
+        if self.path.stat().st_size > CHECKED_AT_START:
+            problem = snapshots.damage(self.path)
+            if problem is not None:
+                raise StateError(f"{self.path} is damaged ({problem}); start again to restore the newest snapshot")
+
+    def carry_totals(self, old: int, new: int) -> None:
+        """Give a metric's series and cumulative rows to the definition that follows it, once.
+
+        Both have the same labels and parts. Part of the running transaction.
+        """
+        name = f"totals_of:{new}"
+        if self.meta(name) is None:
+            pairs = self.series.copy(old, new)
+            self.windows.move_totals(old, new, pairs)
+            self._set_meta(name, old)
+
     def close(self) -> None:
         """Close the file and let another runner in."""
         self.connection.close()
         self._lock.release()
+
+
+def _fatal(error: sqlite3.Error) -> bool:
+    """Whether what is on the disk is unknown after an error: a failed fsync, a damaged file."""
+    unknown = (sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return getattr(error, "sqlite_errorcode", None) in unknown
 
 
 def canonical(labels: object) -> str:

@@ -122,13 +122,18 @@ class WindowTables:
         )
         return [row[0] for row in found]
 
-    def bucket_counts(self, metric: int, pane: int) -> dict[tuple[int, int], dict[int, int]]:
-        """The buckets of a pane, by (series, part)."""
-        result: dict[tuple[int, int], dict[int, int]] = {}
-        for part, series, bucket, n in self._connection.execute(
-            "select part, series, bucket, n from buckets where metric = ? and pane = ?", (metric, pane)
+    def newest(self, metric: int) -> int | None:
+        """The newest pane with a row."""
+        row = self._connection.execute(f"select max(pane) from panes_{metric} where pane > ?", (TOTAL,)).fetchone()
+        return None if row[0] is None else int(row[0])
+
+    def bucket_counts(self, metric: int, pane: int, series: int) -> dict[int, dict[int, int]]:
+        """The buckets of a series in a pane, by part."""
+        result: dict[int, dict[int, int]] = {}
+        for part, bucket, n in self._connection.execute(
+            "select part, bucket, n from buckets where metric = ? and pane = ? and series = ?", (metric, pane, series)
         ):
-            result.setdefault((series, part), {})[bucket] = n
+            result.setdefault(part, {})[bucket] = n
         return result
 
     def expire(self, metric: int, before: int) -> int:
@@ -146,12 +151,19 @@ class WindowTables:
             "delete from buckets where metric = ? and pane = ? and series = ?", [(metric, *mark) for mark in marks]
         )
 
-    def carry_totals(self, old: int, new: int) -> None:
-        """Start a new definition with the totals of the old one (its parts are the same)."""
-        self._connection.execute(f"insert or replace into panes_{new} select * from panes_{old} where pane = ?", (TOTAL,))
-        self._connection.execute(
-            "update buckets set metric = ? where metric = ? and pane = ?", (new, old, TOTAL)
+    def move_totals(self, old: int, new: int, series: Sequence[tuple[int, int]]) -> None:
+        """Give cumulative rows to another metric with the same parts: pairs of (old series, new series)."""
+        self._connection.executemany(
+            f"insert into panes_{new} select * from panes_{old} where pane = ? and series = ?",
+            [(TOTAL, before) for before, _ in series],
         )
+        renamed = [(after, TOTAL, before) for before, after in series]
+        self._connection.executemany(f"update panes_{new} set series = ? where pane = ? and series = ?", renamed)
+        self._connection.executemany(
+            "update buckets set metric = ?, series = ? where metric = ? and pane = ? and series = ?",
+            [(new, after, old, TOTAL, before) for before, after in series],
+        )
+        self._connection.execute(f"delete from panes_{old} where pane = ?", (TOTAL,))
 
     def drop(self, metric: int) -> None:
         """Delete all that is kept of a metric."""

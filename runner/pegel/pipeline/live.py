@@ -1,0 +1,343 @@
+"""A metric at work: partials go into the state, closed windows come out as points.
+
+What a metric holds in memory (which open windows changed, what a rolling window looks at) is made from the
+state when it starts and thrown away with a turn that fails.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pegel.metrics.compiled import CompiledMetric
+from pegel.metrics.partials import Pane, Partials
+from pegel.metrics.windows import Windows
+from pegel.sinks import Histogram, Point, Value
+from pegel.state import State
+from pegel.state.series import Limits
+from pegel.state.windows import TOTAL, PaneRow
+
+_DAY = 86400 * 10**6
+_NEVER = TOTAL + 1
+"""Before every pane, behind the totals."""
+
+
+@dataclass
+class Standing:
+    """A metric's row in the state.
+
+    Attributes:
+        since: Windows that start earlier belong to an older definition.
+        until: Windows that start here or later belong to a newer definition.
+        not_before: Windows that start earlier are partial and never emitted.
+        watermark: Windows that end up to here are closed.
+        swept: Watermark at which idle series were looked for.
+    """
+
+    id: int
+    name: str
+    definition: str
+    since: int | None = None
+    until: int | None = None
+    not_before: int | None = None
+    watermark: int | None = None
+    swept: int = 0
+
+
+@dataclass
+class Merged:
+    """What became of the records of a fold.
+
+    Attributes:
+        late: Records of windows that had closed.
+        too_late: Records of windows that take no corrections any more; not counted in any number.
+        collapsed: Records counted in `__other__`.
+    """
+
+    late: int = 0
+    too_late: int = 0
+    collapsed: int = 0
+
+
+class LiveMetric:
+    """One definition of one metric, over windows that follow one another."""
+
+    def __init__(self, state: State, compiled: CompiledMetric, standing: Standing) -> None:
+        self.state = state
+        self.compiled = compiled
+        self.metric = compiled.metric
+        self.standing = standing
+        self.id = standing.id
+        self.windows = Windows(self.metric.every, self.metric.over, self.metric.timezone)
+        self.lateness = round(self.metric.allowed_lateness * 1e6)
+        self.kinds = {name: value.kind for name, value in self.metric.values.items()}
+        self.cumulative = any(kind in ("counter", "histogram") for kind in self.kinds.values())
+        self.limits = Limits(
+            series=self.metric.max_series,
+            values=tuple(self.metric.max_values.get(label) for label in self.metric.labels),
+            idle=round(self.metric.series_ttl * 1e6),
+        )
+        state.windows.define(self.id, compiled.scalars, len(compiled.arrivals))
+        self.heir: LiveMetric | None = None
+        self.fresh: dict[int, set[int]] = defaultdict(set)
+        self.corrected: dict[int, set[int]] = defaultdict(set)
+        self._mark_open_windows()
+
+    def _mark_open_windows(self) -> None:
+        """After a start nobody knows which early values were sent: all open windows count as changed."""
+        for row in self.state.windows.rows(self.id, self.closed_before(), 2**62):
+            self.fresh[row.pane].add(row.series)
+
+    def closed_before(self) -> int:
+        """Windows that start before this time are closed."""
+        watermark = self.standing.watermark
+        return _NEVER if watermark is None else self.windows.pane_start(watermark)
+
+    # -- records in ---------------------------------------------------------------------------------
+
+    def merge(self, partials: Partials) -> Merged:
+        """Merge a fold into the state; part of the running transaction."""
+        merged = Merged()
+        horizon = self._horizon()
+        closed = self.closed_before()
+        places: dict[tuple[str, ...], int] = {}
+        rows: list[tuple[Any, ...]] = []
+        totals: list[tuple[Any, ...]] = []
+        extra = (0,) * len(self.compiled.arrivals)
+        for pane, labels, records, earliest, scalars in sorted(partials.rows, key=lambda row: (row[3], row[1])):
+            if not self._ours(pane):
+                continue
+            if pane < horizon:
+                merged.too_late += records
+                continue
+            series = places.get(labels)
+            if series is None:
+                series = places[labels] = self.state.series.admit(self.id, labels, earliest, self.limits)
+            late = pane < closed
+            merged.late += records if late else 0
+            (self.corrected if late else self.fresh)[pane].add(series)
+            rows.append((pane, series, records, int(late), *scalars, *extra))
+            if self.cumulative:
+                totals.append((TOTAL, self._total_series(labels, earliest, series), records, 0, *scalars, *extra))
+        self.state.windows.merge(self.id, rows)
+        self.state.windows.merge((self.heir or self).id, totals)
+        self._merge_buckets(partials, places, horizon)
+        self._merge_sets(partials, places, horizon)
+        return merged
+
+    def _total_series(self, labels: tuple[str, ...], time: int, series: int) -> int:
+        """The series whose cumulative row a record goes to: the heir's, once there is one."""
+        return series if self.heir is None else self.state.series.admit(self.heir.id, labels, time, self.heir.limits)
+
+    def _horizon(self) -> int:
+        """Panes that start before this take no records any more."""
+        watermark = self.standing.watermark
+        return _NEVER if watermark is None else self.windows.pane_start(watermark - self.lateness)
+
+    def _ours(self, pane: int) -> bool:
+        standing = self.standing
+        return (standing.since is None or pane >= standing.since) and (standing.until is None or pane < standing.until)
+
+    def _merge_buckets(self, partials: Partials, places: Mapping[tuple[str, ...], int], horizon: int) -> None:
+        rows, totals = [], []
+        for part, pane, labels, bucket, count in partials.buckets:
+            if pane >= horizon and self._ours(pane):
+                rows.append((pane, part, places[labels], bucket, count))
+                if self.cumulative:
+                    totals.append((TOTAL, part, self._total_series(labels, pane, places[labels]), bucket, count))
+        if rows:
+            self.state.windows.merge_buckets(self.id, rows)
+            self.state.windows.merge_buckets((self.heir or self).id, totals)
+
+    def _merge_sets(self, partials: Partials, places: Mapping[tuple[str, ...], int], horizon: int) -> None:
+        for part, pane, epoch, labels, members in partials.sets:
+            if pane >= horizon and self._ours(pane):
+                series = places[labels]
+                self.state.windows.members.add(self.id, pane, (epoch, part, series), members, self.compiled.approximate(part))
+                self.noticed(pane, (epoch, part, series), members)
+
+    def noticed(self, pane: int, key: tuple[int, int, int], members: Any) -> None:
+        """Members went into a set; a rolling metric updates its index with late ones."""
+
+    # -- points out ---------------------------------------------------------------------------------
+
+    def close(self, watermark: int, *, incomplete: bool = False) -> list[Point]:
+        """Close the windows up to a watermark; returns their points and those of corrected windows.
+
+        Part of the running transaction: the watermark becomes true with the points.
+        """
+        before = self.closed_before()
+        watermark = max(watermark, self.standing.watermark or watermark)
+        after = self.windows.pane_start(watermark)
+        points = self._corrections(before)
+        if after > before:
+            points += self.first_close(before, after, incomplete=incomplete)
+        self._advance(watermark)
+        return points
+
+    def first_close(self, before: int, after: int, *, incomplete: bool) -> list[Point]:
+        """The points of the windows that start in [before, after)."""
+        rows = self.state.windows.rows(self.id, before, after)
+        points = self.points(rows)
+        if incomplete:
+            points = [replace(point, values={**point.values, "incomplete": 1}) for point in points]
+        return points
+
+    def _corrections(self, before: int) -> list[Point]:
+        rows: list[PaneRow] = []
+        for pane, series in sorted(self.corrected.items()):
+            rows += self.state.windows.rows(self.id, pane, pane + 1, series)
+        self.corrected.clear()
+        return self.points([row for row in rows if row.pane < before])
+
+    def _advance(self, watermark: int) -> None:
+        if watermark != self.standing.watermark:
+            self.state.connection.execute("update metrics set watermark = ? where id = ?", (watermark, self.id))
+            self.standing.watermark = watermark
+
+    def end_of_all(self, watermark: int | None) -> int | None:
+        """The watermark that closes every window with a record in it."""
+        newest = self.state.windows.newest(self.id)
+        if newest is None:
+            return watermark
+        end = self.windows.pane_end(newest)
+        return end if watermark is None else max(end, watermark)
+
+    def hold_back(self, time: int) -> None:
+        """Never emit a window that starts before a time: nobody read all of it. Part of the running transaction."""
+        self.state.connection.execute("update metrics set not_before = ? where id = ?", (time, self.id))
+        self.standing.not_before = time
+
+    def early(self, changed: Mapping[int, Iterable[int]]) -> list[Point]:
+        """The values so far of open windows, for the series that changed."""
+        rows: list[PaneRow] = []
+        for pane, series in sorted(changed.items()):
+            rows += self.state.windows.rows(self.id, pane, pane + 1, series)
+        return self.points(rows, early=True)
+
+    def points(self, rows: Sequence[PaneRow], *, early: bool = False) -> list[Point]:
+        """The points of pane rows: revision 0 while open, 1 at the close, one more per correction."""
+        shown = [row for row in rows if self._complete(row.pane)]
+        values = self.compiled.finish(self._panes(shown))
+        made = zip(shown, values, strict=True)
+        if "info" in self.kinds.values():
+            made = ((row, value) for row, value in made if not early and self._news(row, value))  # type: ignore[assignment]
+        return [
+            self.point(row.series, row.pane, row.pane, value, 0 if early else 1 + row.corrections) for row, value in made if value
+        ]
+
+    def _complete(self, pane: int) -> bool:
+        return self.standing.not_before is None or pane >= self.standing.not_before
+
+    def _panes(self, rows: Sequence[PaneRow]) -> list[Pane]:
+        """Pane rows with their distinct counts and buckets."""
+        result = []
+        for row in rows:
+            pane = Pane(row.records, row.scalars, self._distinct(row), self._buckets(row), row.arrivals)
+            result.append(pane)
+        return result
+
+    def _distinct(self, row: PaneRow) -> tuple[int, ...]:
+        if not self.compiled.sets:
+            return ()
+        sets = self.state.windows.members.pane(self.id, row.pane)
+        epoch = self.windows.epoch(row.pane)
+        found = (sets.get((epoch, part, row.series)) for part in range(len(self.compiled.sets)))
+        return tuple(one.size if one is not None else 0 for one in found)
+
+    def _buckets(self, row: PaneRow) -> tuple[dict[int, int], ...]:
+        if not self.compiled.buckets:
+            return ()
+        counts = self.state.windows.bucket_counts(self.id, row.pane, row.series)
+        return tuple(counts.get(part, {}) for part in range(len(self.compiled.buckets)))
+
+    def point(self, series: int, pane: int, start: int, values: Mapping[str, Value | Histogram], revision: int) -> Point:
+        """A point of a series; `pane` ends its window, `start` is the time that sinks of windows show."""
+        labels = {**self.metric.constant_labels, **dict(zip(self.metric.labels, self._labels(series), strict=True))}
+        return Point(
+            metric=self.metric.name,
+            labels=tuple(sorted(labels.items())),
+            start_us=start,
+            end_us=self.windows.pane_end(pane),
+            values=values,
+            kinds=self.kinds,
+            revision=revision,
+            help=self.metric.help,
+        )
+
+    def _labels(self, series: int) -> tuple[str, ...]:
+        return self.state.series.labels_of(self.id, series)
+
+    def _news(self, row: PaneRow, values: Mapping[str, Any]) -> bool:
+        """Whether an info series has something to say: it is new, it changed, or a day has passed."""
+        text = json.dumps(values, sort_keys=True, default=str)
+        before, at = self.state.series.emitted(row.series)
+        if before == text and at is not None and row.pane < at + _DAY:
+            return False
+        self.state.series.set_emitted(row.series, text, row.pane)
+        return True
+
+    # -- what views show ------------------------------------------------------------------------------
+
+    def snapshot(self) -> list[Point]:
+        """The newest point of every series: counters and histograms since the beginning, gauges of the
+        newest closed window that is younger than 5 windows."""
+        newest = self._gauges() if not self.cumulative or set(self.kinds.values()) != {"counter"} else {}
+        totals = self._totals() if self.cumulative else {}
+        points = []
+        for series in sorted(newest.keys() | totals.keys()):
+            row, values = newest.get(series, (None, {}))
+            merged = {**values, **totals.get(series, {})}
+            pane = row.pane if row else self.windows.pane_start(self.standing.watermark or 0)
+            if merged:
+                points.append(self.point(series, pane, pane, merged, 1))
+        return points
+
+    def _totals(self) -> dict[int, dict[str, Any]]:
+        rows = self.state.windows.total(self.id)
+        growing = {name for name, kind in self.kinds.items() if kind in ("counter", "histogram")}
+        values = self.compiled.finish(self._panes(rows))
+        return {
+            row.series: {name: one for name, one in value.items() if name in growing}
+            for row, value in zip(rows, values, strict=True)
+        }
+
+    def _gauges(self) -> dict[int, tuple[PaneRow, dict[str, Any]]]:
+        closed = self.closed_before()
+        if closed == _NEVER:
+            return {}
+        since = closed
+        for _ in range(5):
+            since = self.windows.previous(since)
+        rows = {row.series: row for row in self.state.windows.rows(self.id, since, closed) if self._complete(row.pane)}
+        standing = {name for name, kind in self.kinds.items() if kind in ("gauge", "info")}
+        shown = list(rows.values())
+        values = self.compiled.finish(self._panes(shown))
+        return {
+            row.series: (row, {name: one for name, one in value.items() if name in standing})
+            for row, value in zip(shown, values, strict=True)
+        }
+
+    # -- upkeep ---------------------------------------------------------------------------------------
+
+    def sweep(self) -> None:
+        """Forget what no window needs any more: old panes, keys, idle series. Part of the running transaction."""
+        watermark = self.standing.watermark
+        if watermark is None or watermark - self.standing.swept < 60 * 10**6:
+            return
+        horizon = self.oldest_needed(watermark)
+        self.state.windows.expire(self.id, horizon)
+        if self.compiled.sets:
+            self.state.keys.expire(self.id, self.windows.epoch(horizon))
+        _, gone = self.state.series.retire(self.id, watermark, self.limits)
+        if gone:
+            self.state.windows.forget_totals(self.id, gone)
+        self.state.connection.execute("update metrics set swept = ? where id = ?", (watermark, self.id))
+        self.standing.swept = watermark
+
+    def oldest_needed(self, watermark: int) -> int:
+        """Panes that start earlier are needed by no window and no correction."""
+        return self.windows.pane_start(watermark - self.lateness)

@@ -1,0 +1,109 @@
+"""Reading one source: pieces are framed in order and handed on with the positions behind them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from pegel.errors import SourceError
+from pegel.formats import Format
+from pegel.pipeline.stage import Chunk, chunk
+from pegel.plan import SourcePlan
+from pegel.seams import Clock, Files
+from pegel.sources import Position, World
+from pegel.state import State
+
+_FIRST_DELAY, _LONGEST_DELAY = 0.5, 30.0
+"""Seconds until a source that failed is read again."""
+
+_FULL = 1 << 20
+"""Bytes; after a piece of at least this size there is probably more, and the next one is read at once."""
+
+
+class Reader:
+    """The reading side of one source. One thread calls `read`; the turn looks at the rest."""
+
+    def __init__(self, plan: SourcePlan, state: State, clock: Clock, files: Files, pace: float) -> None:
+        """Open the source at its committed positions.
+
+        Args:
+            plan: The source.
+            state: Where its positions are.
+            clock: Time.
+            files: The file system.
+            pace: Seconds between two reads of a source that has little to say.
+        """
+        self.plan = plan
+        self.name = plan.name
+        self.log = logging.getLogger(f"pegel.sources.{plan.name}")
+        self.wake = threading.Event()
+        self.failing = ""
+        self.in_flight = 0
+        self.caught_up = False
+        self._clock = clock
+        self._pace = pace
+        self._not_before = 0.0
+        self._delay = _FIRST_DELAY
+        self._format: Format = plan.format
+        positions = [
+            Position(one.stream, one.order, one.offset, one.cursor, one.done) for one in state.positions.streams(plan.name)
+        ]
+        plan.source.open(World(clock=clock, files=files, wake=self.wake, start=plan.start), positions)
+
+    def read(self) -> Chunk | None:
+        """The next framed piece, None when there is nothing to read now."""
+        try:
+            piece = self.plan.source.poll()
+        except SourceError as error:
+            self._fail(error)
+            return None
+        if piece is None:
+            self._recover()
+            self.caught_up = self.plan.source.exhausted()
+            return None
+        self._recover()
+        self.caught_up = False
+        frames = self._format.split(piece.data, piece.end, piece.mark, piece.seams)
+        positions = self.plan.source.consume(piece, frames.consumed, frames.mark)
+        if not positions and not frames.consumed and not frames.rejects:
+            return None
+        self.in_flight += 1
+        return chunk(self.name, piece, frames, positions, round(self._clock.wall() * 1e6))
+
+    def _fail(self, error: SourceError) -> None:
+        if not self.failing:
+            self.log.warning("%s cannot be read and is tried again: %s", self.name, error)
+        self.failing = str(error)
+        self._not_before = self._clock.monotonic() + self._delay
+        self._delay = min(self._delay * 2, _LONGEST_DELAY)
+
+    def _recover(self) -> None:
+        if self.failing:
+            self.log.warning("%s can be read again", self.name)
+        self.failing, self._delay = "", _FIRST_DELAY
+
+    def ready(self) -> bool:
+        """Whether a failed source may be read again."""
+        return not self.failing or self._clock.monotonic() >= self._not_before
+
+    def loop(self, give: Callable[[Chunk], None], stop: threading.Event, held: Callable[[], bool]) -> None:
+        """Read until told to stop; `give` may block and `held` may say wait: both hold the source back."""
+        while not stop.is_set():
+            one = self.read() if self.ready() and not held() else None
+            if one is not None:
+                give(one)
+            if one is None or one.consumed < _FULL:
+                self._rest(stop, short=one is None)
+
+    def _rest(self, stop: threading.Event, *, short: bool) -> None:
+        """Let bytes gather: a batch costs the same for one record as for a thousand."""
+        if short:
+            self._clock.wait(self.wake, self._pace)
+            self.wake.clear()
+        else:
+            self._clock.wait(stop, self._pace)
+
+    def close(self) -> None:
+        """Give the source back."""
+        self.plan.source.close()

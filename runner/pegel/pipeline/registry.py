@@ -1,0 +1,161 @@
+"""Which definition of a metric counts which windows: the table `metrics` against a plan.
+
+Totals belong to names. A definition that changed in what it counts stops at the edge of a window and a new
+one starts there; one that only changed in how it is described or limited goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from pegel.metrics.definition import Metric, Value
+from pegel.metrics.windows import Windows
+from pegel.pipeline.live import LiveMetric, Standing
+from pegel.state import State
+
+log = logging.getLogger("pegel.metrics")
+
+_COUNTS = ("every", "over", "labels", "where", "values", "timezone", "approx_over")
+"""What a definition counts; a change of anything else keeps the windows."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a plan does to one metric in the state: `new`, `same`, `changed`, `renamed`, `removed`."""
+
+    metric: str
+    kind: str
+    sentence: str
+
+
+def definition(metric: Metric) -> str:
+    """A metric as text: everything that decides what it counts, and what is needed to go on counting it."""
+    return json.dumps(asdict(metric), sort_keys=True, ensure_ascii=False, default=list)
+
+
+def restore(text: str) -> Metric:
+    """The metric of a stored definition."""
+    fields = json.loads(text)
+    fields["values"] = {name: Value(**value) for name, value in fields["values"].items()}
+    return Metric(**fields)
+
+
+def standings(state: State) -> list[Standing]:
+    """All definitions in the state, oldest first."""
+    rows = state.connection.execute(
+        "select id, name, definition, since, until, not_before, watermark, swept from metrics order by id"
+    )
+    return [Standing(*row) for row in rows.fetchall()]
+
+
+def changes(state: State, metrics: Sequence[Metric]) -> list[Change]:
+    """What a plan would do to the state, in words; nothing is changed."""
+    current = {one.name: one for one in standings(state) if one.until is None}
+    result = []
+    for metric in metrics:
+        old = current.pop(metric.renamed_from or metric.name, None) or current.pop(metric.name, None)
+        result.append(_change(metric, old))
+    for name in sorted(current):
+        result.append(Change(name, "removed", f"{name}: open windows are sent as they are; its totals wait for 7 days"))
+    return result
+
+
+def _change(metric: Metric, old: Standing | None) -> Change:
+    if old is None:
+        return Change(metric.name, "new", f"{metric.name}: new; counts from the first record that is read from now on")
+    if same_counting(restore(old.definition), metric):
+        if old.name != metric.name:
+            return Change(metric.name, "renamed", f"{metric.name}: goes on with the windows and totals of {old.name}")
+        return Change(metric.name, "same", f"{metric.name}: goes on")
+    totals = "totals go on" if same_totals(restore(old.definition), metric) else "totals start again at 0"
+    return Change(metric.name, "changed", f"{metric.name}: counts differently from the next window on; {totals}")
+
+
+def same_counting(old: Metric, new: Metric) -> bool:
+    """Whether two definitions count the same windows the same way."""
+    before, after = json.loads(definition(old)), json.loads(definition(new))
+    return all(_bare(before[name]) == _bare(after[name]) for name in _COUNTS)
+
+
+def same_totals(old: Metric, new: Metric) -> bool:
+    """Whether a counter may keep its total: labels, condition and every expression are the same."""
+    return list(old.labels) == list(new.labels) and old.where == new.where and _values(old) == _values(new)
+
+
+def _values(metric: Metric) -> dict[str, tuple[str, str]]:
+    return {name: (value.value, value.kind) for name, value in metric.values.items()}
+
+
+def _bare(fact: object) -> object:
+    """A fact without help texts."""
+    if isinstance(fact, dict):
+        return {name: _bare(one) for name, one in fact.items() if name != "help"}
+    return fact
+
+
+def register(state: State, metrics: Sequence[Metric]) -> list[tuple[Standing, Metric]]:
+    """Write a plan's metrics into the state; returns every definition that still counts, with its metric.
+
+    Part of the running transaction.
+    """
+    current = {one.name: one for one in standings(state) if one.until is None}
+    for metric in metrics:
+        old = current.get(metric.name)
+        if old is None and metric.renamed_from in current:
+            old = current.pop(str(metric.renamed_from))
+            state.connection.execute("update metrics set name = ? where id = ?", (metric.name, old.id))
+        current.pop(metric.name, None)
+        if old is None or not same_counting(restore(old.definition), metric):
+            _succeed(state, old, metric)
+        else:
+            state.connection.execute("update metrics set definition = ? where id = ?", (definition(metric), old.id))
+    for old in current.values():
+        _end(state, old, restore(old.definition))
+    by_name = {metric.name: metric for metric in metrics}
+    return [(one, _metric_of(one, by_name)) for one in standings(state)]
+
+
+def _metric_of(standing: Standing, by_name: Mapping[str, Metric]) -> Metric:
+    if standing.until is None and standing.name in by_name:
+        return by_name[standing.name]
+    return restore(standing.definition)
+
+
+def _succeed(state: State, old: Standing | None, metric: Metric) -> None:
+    """Start a definition; where it follows another, at the edge of that one's newest window."""
+    since = None if old is None else _end(state, old, restore(old.definition))
+    state.connection.execute(
+        "insert into metrics (name, definition, since) values (?, ?, ?)", (metric.name, definition(metric), since)
+    )
+    if old is not None:
+        log.warning("%s counts differently from its next window on", metric.name)
+
+
+def _end(state: State, old: Standing, metric: Metric) -> int:
+    """Let a definition end at the edge of its newest window; returns the edge."""
+    windows = Windows(metric.every, metric.over, metric.timezone)
+    exists = state.connection.execute("select 1 from sqlite_schema where name = ?", (f"panes_{old.id}",)).fetchone()
+    newest = state.windows.newest(old.id) if exists else None
+    if newest is not None:
+        edge = windows.pane_end(newest)
+    else:
+        edge = windows.pane_end(windows.pane_start(old.watermark)) if old.watermark is not None else -(2**61)
+    state.connection.execute("update metrics set until = ? where id = ?", (edge, old.id))
+    return edge
+
+
+def link_totals(state: State, metrics: Sequence[LiveMetric]) -> None:
+    """Let a definition that ended add to the totals of the one that follows it, where those go on.
+
+    Part of the running transaction; the totals themselves are carried over once.
+    """
+    for old in metrics:
+        if old.standing.until is None:
+            continue
+        heirs = [one for one in metrics if one.standing.name == old.standing.name and one.standing.since == old.standing.until]
+        if heirs and same_totals(old.metric, heirs[0].metric):
+            old.heir = heirs[0]
+            state.carry_totals(old.id, heirs[0].id)

@@ -1,0 +1,250 @@
+"""The runner: a plan at work, step by step in one thread or for ever in many."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+from collections import defaultdict
+from collections.abc import Sequence
+
+from pegel.errors import StateError
+from pegel.metrics.compiled import CompiledMetric, MetricErrors, compile_metric
+from pegel.metrics.definition import Metric
+from pegel.pipeline import registry
+from pegel.pipeline.delivery import Delivery, Outcome
+from pegel.pipeline.live import LiveMetric, Standing
+from pegel.pipeline.reader import Reader
+from pegel.pipeline.rolling import RollingMetric
+from pegel.pipeline.stage import Chunk, Folded, SourceStage
+from pegel.pipeline.turn import SourceNews, Turn
+from pegel.pipeline.view import View
+from pegel.plan import Plan
+from pegel.seams import Clock, Files, SystemClock, SystemFiles
+from pegel.state import Connect, State, connect
+from pegel.table import Columns, Engine
+
+log = logging.getLogger("pegel.runner")
+
+class Runner:
+    """Runs a plan on a state.
+
+    Every effect is in the state's commits: dropping this object at any moment and making a new one on the same
+    state goes on exactly where the last commit was.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        clock: Clock | None = None,
+        files: Files | None = None,
+        connect: Connect = connect,
+        accept_state_loss: bool = False,
+    ) -> None:
+        """Prepare to run; nothing is opened before `open`.
+
+        Args:
+            plan: What to run.
+            clock: Time.
+            files: The file system that sources read.
+            connect: How the state database is opened.
+            accept_state_loss: Begin anew where the state is damaged and has no snapshot.
+        """
+        self.plan = plan
+        self.clock: Clock = clock or SystemClock()
+        self._files: Files = files or SystemFiles()
+        self._connect = connect
+        self._accept_state_loss = accept_state_loss
+        self.outcomes: queue.SimpleQueue[tuple[str, Outcome]] = queue.SimpleQueue()
+        self._backlog: list[Folded] = []
+        self._unsettled: dict[str, list[Outcome]] = defaultdict(list)
+
+    # -- lifecycle ------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Take the state, start the sources at their positions and the sinks at their backlog.
+
+        Raises:
+            StateError: The state cannot be used, or a rename is not declared.
+        """
+        settings = self.plan.runner
+        self.state = State(settings.state, self._connect, accept_loss=self._accept_state_loss)
+        self._spill = settings.state / "spill"
+        self._spill.mkdir(exist_ok=True)
+        self.engine = Engine(str(self._spill), settings.memory)
+        with self.state.transaction():
+            self._register_sources()
+            registered = registry.register(self.state, self.plan.metrics)
+        self._compiled = self._compile(registered)
+        self.turn = self._new_turn()
+        self.readers = [
+            Reader(source, self.state, self.clock, self._files, settings.commit_interval / 2) for source in self.plan.sources
+        ]
+        self._stages = self._new_stages()
+        self.turn.flush_removed({metric.name for metric in self.plan.metrics})
+
+    def _register_sources(self) -> None:
+        """Give every source its row; a renamed one takes its cursors along."""
+        positions = self.state.positions
+        for source in self.plan.sources:
+            old = source.renamed_from
+            if old is not None and positions.known(old) and not positions.known(source.name):
+                positions.rename(old, source.name)
+            positions.register(source.name, source.start)
+
+    def _compile(self, registered: Sequence[tuple[Standing, Metric]]) -> list[tuple[Standing, CompiledMetric]]:
+        compiled = []
+        for standing, metric in registered:
+            columns, private = columns_of(self.plan, metric)
+            try:
+                compiled.append((standing, compile_metric(metric, columns, private)))
+            except MetricErrors as error:
+                if standing.until is None:
+                    raise
+                log.error("the open windows of the former %s cannot be finished: %s", metric.name, error)
+        return compiled
+
+    def _new_turn(self) -> Turn:
+        """Everything that is remembered between turns, made from the state."""
+        with self.state.transaction():
+            standings = {one.id: one for one in registry.standings(self.state)}
+            metrics: list[LiveMetric] = []
+            for standing, compiled in self._compiled:
+                kind = RollingMetric if compiled.metric.over else LiveMetric
+                metrics.append(kind(self.state, compiled, standings[standing.id]))
+            registry.link_totals(self.state, metrics)
+        self.deliveries = [Delivery(sink, self.state, self.clock) for sink in self.plan.sinks if not sink.sink.view]
+        self.views = [View(sink, self.clock) for sink in self.plan.sinks if sink.sink.view]
+        for delivery in self.deliveries:
+            delivery.hand_over()
+        return Turn(self.state, self.clock, self.plan.sources, metrics, self.deliveries)
+
+    def _new_stages(self) -> dict[str, SourceStage]:
+        stages = {}
+        for source in self.plan.sources:
+            mine = {standing.id: metric for standing, metric in self._compiled if source.name in metric.metric.sources}
+            stages[source.name] = SourceStage(source, mine, self.state.keys)
+        return stages
+
+    def close(self) -> None:
+        """Give everything back; what is not committed is read again next time."""
+        for reader in self.readers:
+            reader.close()
+        for sink in self.plan.sinks:
+            sink.sink.close()
+        self.engine.close()
+        self.state.close()
+
+    # -- one thread -------------------------------------------------------------------------------------
+
+    def step(self, *, close_all: bool = False) -> bool:
+        """Read one piece of every source, commit, send one request to every sink; false if nothing was done."""
+        chunks = [] if self.turn.blocked else [one for one in map(_read_if_ready, self.readers) if one is not None]
+        for chunk in chunks:
+            self.take(self.fold(chunk))
+        if close_all or self.commit_due():
+            self.commit(close_all=close_all)
+            chunks_or_commit = True
+        else:
+            chunks_or_commit = False
+        sent = False
+        for delivery in self.deliveries:
+            outcome = delivery.send_one()
+            if outcome is not None:
+                self.outcomes.put((delivery.name, outcome))
+                sent = True
+        self.collect_outcomes()
+        return chunks_or_commit or sent
+
+    def fold(self, chunk: Chunk) -> Folded:
+        """Count the records of a chunk; runs on any thread."""
+        with self.engine.batch() as batch:
+            return self._stages[chunk.source].fold(batch, chunk)
+
+    def take(self, folded: Folded) -> None:
+        """Let a fold wait for the next commit."""
+        self._backlog.append(folded)
+
+    @property
+    def holding(self) -> bool:
+        """Whether folds wait for a commit."""
+        return bool(self._backlog)
+
+    def collect_outcomes(self) -> None:
+        """Take over what the senders report."""
+        while not self.outcomes.empty():
+            name, outcome = self.outcomes.get()
+            self._unsettled[name].append(outcome)
+
+    def commit_due(self) -> bool:
+        """Whether there is anything to commit."""
+        return bool(self._backlog or self._unsettled or self.turn.due(self._news()))
+
+    def commit(self, *, close_all: bool = False) -> None:
+        """One turn over all that waits. After an error the same folds wait for the next call.
+
+        Raises:
+            StateError: Nothing was committed.
+        """
+        try:
+            self.turn.run(self._backlog, self._unsettled, self._news(), close_all=close_all)
+        except StateError:
+            self.turn = self._new_turn()
+            raise
+        for folded in self._backlog:
+            self._reader(folded.chunk.source).in_flight -= 1
+        self._backlog = []
+        self._unsettled = defaultdict(list)
+        for view in self.views:
+            view.refresh(self.turn.metrics)
+
+    def last_turn(self, *, close_all: bool) -> None:
+        """After all was read: send the values of open windows, or close them too."""
+        for delivery in self.deliveries:
+            delivery.hurry()
+        self.commit(close_all=close_all)
+        for view in self.views:
+            view.refresh(self.turn.metrics, now=True)
+            view.show()
+
+    def _news(self) -> dict[str, SourceNews]:
+        news = {}
+        for reader in self.readers:
+            status = reader.plan.source.status()
+            caught_up = reader.caught_up and not reader.in_flight
+            news[reader.name] = SourceNews(caught_up, bool(reader.failing), status.partitions)
+        return news
+
+    def _reader(self, source: str) -> Reader:
+        return next(reader for reader in self.readers if reader.name == source)
+
+    # -- all there is -----------------------------------------------------------------------------------
+
+    def caught_up(self) -> bool:
+        """Whether every source was read to its end and all of it is committed."""
+        return not self._backlog and all(reader.caught_up and not reader.in_flight for reader in self.readers)
+
+    def delivered(self) -> bool:
+        """Whether nothing waits for any sink."""
+        return not self._unsettled and not any(delivery.busy for delivery in self.deliveries)
+
+
+def _read_if_ready(reader: Reader) -> Chunk | None:
+    return reader.read() if reader.ready() else None
+
+
+def columns_of(plan: Plan, metric: Metric) -> tuple[Columns, frozenset[str]]:
+    """The columns that a metric may use, and which of them are private: the union over its sources."""
+    columns: dict[str, str] = {}
+    private: set[str] = set()
+    for source in plan.sources:
+        if source.name in metric.sources:
+            columns.update(source.columns)
+            private |= source.private
+    return columns, frozenset(private)
+
+
+def worker_count(configured: int) -> int:
+    """How many threads parse and fold."""
+    return configured or len(os.sched_getaffinity(0))

@@ -1,0 +1,218 @@
+"""The threads of a running plan.
+
+A thread per source reads and frames; a pool parses and folds; a thread per sink sends. The thread that calls
+`run` owns the state: it merges folds in the order in which they were read and commits them.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from pegel.errors import StateError
+from pegel.pipeline.delivery import Delivery
+from pegel.pipeline.runner import Runner, worker_count
+from pegel.pipeline.stage import Chunk, Folded
+from pegel.state import snapshots
+
+log = logging.getLogger("pegel.runner")
+
+_TICK = 1.0
+"""Seconds between two looks at what time alone may have changed."""
+
+_RETRY_STATE = 5.0
+"""Seconds until a commit that failed is tried again."""
+
+_CHUNKS_PER_TURN = 64
+"""Chunks merged in one commit at most."""
+
+
+class Service:
+    """Runs an open runner until `stop` is set, or until all there is was read and delivered."""
+
+    def __init__(self, runner: Runner, stop: threading.Event) -> None:
+        self._runner = runner
+        self._stop = stop
+        self._clock = runner.clock
+        self._wake = threading.Event()
+        self._workers = worker_count(runner.plan.runner.workers)
+        self._chunks: queue.Queue[Future[Folded]] = queue.Queue(self._workers + 2)
+        self._pool = ThreadPoolExecutor(self._workers, "fold")
+        self._done = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._broken: BaseException | None = None
+        self._last_commit = float("-inf")
+        self._state_trouble = ""
+
+    # -- the thread of the state --------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Run until told to stop; then finish the turn and return.
+
+        Raises:
+            StateError: The state can no longer be trusted or belongs to another runner.
+        """
+        self._start()
+        try:
+            while not self._stop.is_set():
+                self._turn()
+                self._rethrow()
+        finally:
+            self._finish()
+
+    def run_once(self, *, close_all: bool, patience: float) -> str:
+        """Read and send all there is.
+
+        Args:
+            close_all: Close the newest windows too.
+            patience: Seconds that a sink may fail before it is given up.
+
+        Returns:
+            What could not be delivered, as a sentence; empty if nothing.
+        """
+        self._start()
+        try:
+            while not self._stop.is_set() and not self._runner.caught_up():
+                self._turn()
+                self._rethrow()
+            if not self._stop.is_set():
+                self._runner.last_turn(close_all=close_all)
+            return self._deliver(patience)
+        finally:
+            self._finish()
+
+    def _deliver(self, patience: float) -> str:
+        while not self._stop.is_set() and not self._runner.delivered():
+            self._runner.collect_outcomes()
+            self._commit_if_needed()
+            stuck = [one for one in self._runner.deliveries if one.busy and one.trouble_since() > patience]
+            if stuck:
+                return "; ".join(f"{one.name}: {one.trouble}" for one in stuck)
+            self._clock.wait(self._wake, 0.05)
+            self._wake.clear()
+            self._rethrow()
+        return ""
+
+    def _turn(self) -> None:
+        """Gather what is ready and commit it; returns after a tick if nothing happens."""
+        self._clock.wait(self._wake, _TICK)
+        self._wake.clear()
+        self._gather()
+        self._runner.collect_outcomes()
+        self._commit_if_needed()
+
+    def _gather(self) -> None:
+        """Take folds in order; wait for more only while some are on their way and the commit may wait."""
+        deadline = self._last_commit + self._runner.plan.runner.commit_interval
+        for _ in range(_CHUNKS_PER_TURN):
+            late = self._clock.monotonic() >= deadline
+            try:
+                future = self._chunks.get_nowait()
+            except queue.Empty:
+                return
+            if late and self._runner.holding and not future.done():
+                self._runner.take(future.result())
+                return
+            self._runner.take(future.result())
+
+    def _commit_if_needed(self) -> None:
+        if not self._runner.commit_due():
+            return
+        try:
+            self._runner.commit()
+        except StateError as error:
+            if error.fatal:
+                raise
+            self._pause(error)
+            return
+        if self._state_trouble:
+            log.warning("the state can be written again")
+            self._state_trouble = ""
+        self._last_commit = self._clock.monotonic()
+        if not self._chunks.empty():
+            self._wake.set()
+
+    def _pause(self, error: StateError) -> None:
+        """A commit failed and nothing has moved: say so once, hold the sources back, try again."""
+        if not self._state_trouble:
+            log.error("%s; reading waits until it can be written", error)
+        self._state_trouble = str(error)
+        self._clock.wait(self._stop, _RETRY_STATE)
+        self._wake.set()
+
+    # -- other threads --------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        for reader in self._runner.readers:
+            self._spawn(f"read-{reader.name}", lambda one=reader: one.loop(self._give, self._done, self._held))
+        for delivery in self._runner.deliveries:
+            self._spawn(f"send-{delivery.name}", lambda one=delivery: self._send(one))
+        for view in self._runner.views:
+            self._spawn(f"show-{view.name}", lambda one=view: one.loop(self._done))
+        self._spawn("care", self._care)
+
+    def _spawn(self, name: str, work: Callable[[], None]) -> None:
+        def guarded() -> None:
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001 - a thread must not die alone: the service stops with its error
+                self._broken = error
+                self._wake.set()
+
+        thread = threading.Thread(target=guarded, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _held(self) -> bool:
+        """Whether reading has to wait for a sink whose outbox is full."""
+        return self._runner.turn.blocked
+
+    def _give(self, chunk: Chunk) -> None:
+        """Let a worker fold a chunk; waits while too many are on their way."""
+        future = self._pool.submit(self._runner.fold, chunk)
+        while not self._done.is_set():
+            try:
+                self._chunks.put(future, timeout=0.2)
+            except queue.Full:
+                continue
+            future.add_done_callback(lambda _: self._wake.set())
+            return
+
+    def _send(self, delivery: Delivery) -> None:
+        """Send what is handed over, one request at a time."""
+        while not self._done.is_set():
+            outcome = delivery.send_one()
+            if outcome is None:
+                self._clock.wait(delivery.wake, delivery.patience())
+                delivery.wake.clear()
+                continue
+            self._runner.outcomes.put((delivery.name, outcome))
+            self._wake.set()
+
+    def _care(self) -> None:
+        """Copy the state now and then, beside the writer."""
+        interval = self._runner.plan.runner.snapshot_interval
+        self._runner.state.check_in_background()
+        while not self._clock.wait(self._done, interval):
+            try:
+                snapshots.take(self._runner.state.path)
+            except OSError as error:
+                log.warning("no snapshot of the state could be taken: %s", error)
+
+    def _rethrow(self) -> None:
+        if self._broken is not None:
+            raise self._broken
+
+    def _finish(self) -> None:
+        """Stop every thread; what was read but not committed is read again next time."""
+        self._done.set()
+        for reader in self._runner.readers:
+            reader.wake.set()
+        for delivery in self._runner.deliveries:
+            delivery.wake.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for thread in self._threads:
+            thread.join(timeout=5.0)

@@ -1,0 +1,161 @@
+"""One source's work on a block of records: parse, enrich, find the time, fold into every metric.
+
+Pure apart from the keys of distinct members: it runs on any worker, in any order, and what it returns is
+merged later by the turn.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pegel import eventtime
+from pegel.eventtime import POSITION, TIME
+from pegel.formats import REJECT, ROW, Frames
+from pegel.metrics.compiled import CompiledMetric
+from pegel.metrics.partials import Partials
+from pegel.plan import SourcePlan
+from pegel.sources import Piece, Position
+from pegel.state.keys import KeyRing
+from pegel.table import Batch, Table, literal, quote
+
+FUTURE = 300 * 1_000_000
+"""Microseconds that a record may be ahead of the wall clock before it is refused."""
+
+_ORDER_SHIFT = 44
+"""Position of a record: number of its stream, shifted, plus its offset (up to 16 TiB a stream)."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A framed piece on its way to the state.
+
+    Attributes:
+        block: The records; None if the piece only moved the cursor.
+        position: Order of arrival of the first record.
+        positions: What the source committed itself to once these records are counted.
+        read_at: Wall clock in us when the bytes were read.
+        consumed: Bytes used up.
+    """
+
+    source: str
+    partition: str
+    block: Any
+    records: int
+    position: int
+    positions: Sequence[Position]
+    read_at: int
+    consumed: int
+    rejects: Mapping[str, int]
+
+
+@dataclass
+class Folded:
+    """A chunk, counted: partials per metric id.
+
+    Attributes:
+        records: Records that were counted.
+        rejects: Records that were not, by reason.
+        oldest: Earliest event time in us.
+        newest: Latest event time in us.
+    """
+
+    chunk: Chunk
+    records: int = 0
+    rejects: Counter[str] = field(default_factory=Counter)
+    oldest: int | None = None
+    newest: int | None = None
+    partials: dict[int, Partials] = field(default_factory=dict)
+
+
+def chunk(source: str, piece: Piece, frames: Frames, positions: Sequence[Position], read_at: int) -> Chunk:
+    """Bind a piece to its frames and to the positions behind them."""
+    rejects: Counter[str] = Counter()
+    for reject in frames.rejects:
+        rejects[reject.reason] += reject.count
+    return Chunk(
+        source=source,
+        partition=piece.partition,
+        block=frames.block,
+        records=frames.records,
+        position=(piece.order << _ORDER_SHIFT) + piece.offset,
+        positions=positions,
+        read_at=read_at,
+        consumed=frames.consumed,
+        rejects=rejects,
+    )
+
+
+class SourceStage:
+    """What happens to the records of one source; built once per plan."""
+
+    def __init__(self, plan: SourcePlan, metrics: Mapping[int, CompiledMetric], keys: KeyRing) -> None:
+        self.plan = plan
+        self._metrics = metrics
+        self._keys = keys
+        self._wanted = frozenset().union(*(metric.needed for metric in metrics.values())) & plan.columns.keys()
+        self._needed = self._columns_of_the_format()
+
+    def _columns_of_the_format(self) -> frozenset[str]:
+        """What the format has to give, so that all that is wanted can be made of it."""
+        wanted = set(self._wanted)
+        if self.plan.time is not None:
+            wanted.add(self.plan.time.column)
+        columns = {**self.plan.format.columns(), **dict.fromkeys(self.plan.labels, "VARCHAR")}
+        steps = []
+        for enricher in self.plan.enrichers:
+            added = enricher.adds(columns)
+            steps.append((enricher.needs(columns), added))
+            columns = {**columns, **added}
+        for needs, added in reversed(steps):
+            if not added or wanted & added.keys():
+                wanted |= needs
+        return frozenset(wanted & self.plan.format.columns().keys())
+
+    def fold(self, batch: Batch, chunk: Chunk) -> Folded:
+        """Count the records of a chunk. Raises nothing for any content."""
+        folded = Folded(chunk, rejects=Counter(chunk.rejects))
+        if chunk.block is None or not chunk.records:
+            return folded
+        kept = batch.keep(self._records(batch, chunk))
+        self._tally(batch, kept, folded)
+        if folded.records:
+            good = kept.where(f"{REJECT} is null") if folded.rejects else kept
+            for number, metric in self._metrics.items():
+                folded.partials[number] = metric.fold(good, lambda epoch, n=number: self._keys.get(n, epoch))  # type: ignore[misc]
+        return folded
+
+    def _records(self, batch: Batch, chunk: Chunk) -> Table:
+        table = self.plan.format.table(batch, chunk.block, self._needed)
+        labels = {name: literal(value) for name, value in self.plan.labels.items()}
+        if labels:
+            table = table.with_columns(labels, dict.fromkeys(labels, "VARCHAR"))
+        for enricher in self.plan.enrichers:
+            table = enricher.enrich(table)
+        time = self.plan.time
+        when = eventtime.expression(time.column, table.columns[time.column], time.format) if time else str(chunk.read_at)
+        wanted = [quote(name) for name in table.columns if name in self._wanted]
+        reason = (
+            f"coalesce({REJECT}, case when {TIME} is null then 'bad_time'"
+            f" when {TIME} > {chunk.read_at + FUTURE} then 'future' end)"
+        )
+        return batch.table(
+            f"select {', '.join([*wanted, TIME, POSITION, f'{reason} as {REJECT}'])} from (select *, {when} as {TIME},"
+            f" {chunk.position} + {ROW} as {POSITION} from ({table.sql}))",
+            {
+                **{name: kind for name, kind in table.columns.items() if name in self._wanted},
+                TIME: "BIGINT",
+                POSITION: "BIGINT",
+                REJECT: "VARCHAR",
+            },
+        )
+
+    def _tally(self, batch: Batch, kept: Table, folded: Folded) -> None:
+        rows = batch.query(f"select {REJECT}, count(*), min({TIME}), max({TIME}) from ({kept.sql}) group by 1")
+        for reason, count, oldest, newest in rows:
+            if reason is None:
+                folded.records, folded.oldest, folded.newest = count, oldest, newest
+            else:
+                folded.rejects[reason] += count

@@ -1,0 +1,292 @@
+"""The turn: what was folded, and everything that follows from it, in one commit.
+
+Positions, partials, totals, watermarks and outgoing points move forward together. A turn that fails leaves all
+of them where they were; the same folds are then merged again, and nothing is lost or counted twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pegel.pipeline.delivery import Delivery, Outcome
+from pegel.pipeline.live import LiveMetric
+from pegel.pipeline.stage import Folded
+from pegel.plan import SourcePlan, takes
+from pegel.seams import Clock
+from pegel.sinks import Point
+from pegel.state import State
+from pegel.state.positions import Partition
+
+log = logging.getLogger("pegel.turn")
+
+_CAPS_INTERVAL = 5.0
+"""Seconds between two looks at the size of the outboxes."""
+
+
+@dataclass
+class SourceNews:
+    """What the turn has to know of a source beyond its folds.
+
+    Attributes:
+        caught_up: All that exists was read, and nothing of it is on its way.
+        failing: It cannot be read at the moment, so what it has to say is unknown.
+        partitions: Those that it knows of, read or not.
+    """
+
+    caught_up: bool = False
+    failing: bool = False
+    partitions: frozenset[str] = frozenset()
+
+
+@dataclass
+class Figures:
+    """What the turns of this process did, for our own metrics."""
+
+    commits: int = 0
+    commit_seconds: float = 0.0
+    records: int = 0
+    points: int = 0
+    rejects: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+class Turn:
+    """Merges folds into the state; one thread, one turn at a time."""
+
+    def __init__(
+        self,
+        state: State,
+        clock: Clock,
+        sources: Sequence[SourcePlan],
+        metrics: Sequence[LiveMetric],
+        deliveries: Sequence[Delivery],
+    ) -> None:
+        self._state = state
+        self._clock = clock
+        self._sources = {source.name: source for source in sources}
+        self.metrics = list(metrics)
+        self._deliveries = list(deliveries)
+        self._partitions: dict[str, dict[str, Partition]] = {
+            name: state.positions.partitions(name) for name in self._sources
+        }
+        self._watermarks = {name: state.positions.watermark(name) for name in self._sources}
+        self._early: dict[str, dict[int, dict[int, set[int]]]] = {one.name: {} for one in deliveries if one.sink.overwrites}
+        self._caps_at = float("-inf")
+        self.blocked = False
+        self.figures = Figures()
+
+    def due(self, news: Mapping[str, SourceNews]) -> bool:
+        """Whether time alone gives the next turn something to do."""
+        now = round(self._clock.wall() * 1e6)
+        for metric in self.metrics:
+            watermark, _ = self._metric_watermark(metric, news, now)
+            if watermark is not None and metric.windows.pane_start(watermark) > metric.closed_before():
+                return True
+        return any(one.early_due() and self._has_early(one) for one in self._deliveries)
+
+    def run(
+        self,
+        folds: Sequence[Folded],
+        outcomes: Mapping[str, Sequence[Outcome]],
+        news: Mapping[str, SourceNews],
+        *,
+        close_all: bool = False,
+    ) -> None:
+        """Commit folds, acknowledgements and whatever windows they close.
+
+        Raises:
+            StateError: The state cannot be written; nothing has changed, and this object is of no use any more.
+        """
+        begun = self._clock.monotonic()
+        now = round(self._clock.wall() * 1e6)
+        with self._state.transaction():
+            for folded in folds:
+                self._take(folded)
+            self._spread_news()
+            for delivery in self._deliveries:
+                delivery.settle(outcomes.get(delivery.name, ()))
+            points = self._close(news, now, close_all=close_all)
+            for delivery in self._deliveries:
+                delivery.put(points)
+                delivery.put(self._early_points(delivery))
+                delivery.freeze()
+            self._care()
+        for delivery in self._deliveries:
+            delivery.hand_over()
+        self._note(folds, points, begun)
+
+    def flush_removed(self, names: set[str]) -> None:
+        """Send the open windows of metrics that are no longer in the plan, as they are."""
+        with self._state.transaction():
+            for metric in self.metrics:
+                if metric.standing.until is not None and metric.standing.name not in names:
+                    end = metric.end_of_all(metric.standing.watermark)
+                    points = [] if end is None else metric.close(end)
+                    for delivery in self._deliveries:
+                        delivery.put(points)
+                        delivery.freeze()
+        for delivery in self._deliveries:
+            delivery.hand_over()
+
+    # -- records in -----------------------------------------------------------------------------------
+
+    def _take(self, folded: Folded) -> None:
+        """One fold: numbers, cursor and event time."""
+        chunk = folded.chunk
+        plan = self._sources[chunk.source]
+        self._tell_first_time(plan, folded)
+        for metric in self.metrics:
+            partials = folded.partials.get(metric.id)
+            if partials is None:
+                continue
+            merged = metric.merge(partials)
+            for name, count in (("late_total", merged.late), ("too_late_total", merged.too_late)):
+                if count:
+                    self._state.count(name, count, metric=metric.metric.name)
+            for reason, count in partials.unusable.items():
+                self._state.count("unusable_values_total", count, metric=metric.metric.name, reason=reason)
+        self._state.positions.move(plan.name, chunk.positions)
+        newest = None if folded.newest is None else min(folded.newest, chunk.read_at)
+        self._advance(plan.name, chunk.partition, newest, chunk.read_at)
+        self._count(folded)
+
+    def _tell_first_time(self, plan: SourcePlan, folded: Folded) -> None:
+        """A source that began at the end has no whole window before its first record."""
+        if plan.start != "end" or folded.oldest is None:
+            return
+        started, first = self._state.positions.first_time(plan.name)
+        if started != "end" or first is not None:
+            return
+        self._state.positions.set_first_time(plan.name, folded.oldest)
+        for metric in self.metrics:
+            if plan.name in metric.metric.sources and metric.standing.watermark is None:
+                metric.hold_back(folded.oldest)
+
+    def _spread_news(self) -> None:
+        """Remember which series of open windows have news for the sinks that show early values."""
+        for metric in self.metrics:
+            for changed in self._early.values():
+                panes = changed.setdefault(metric.id, {})
+                for pane, series in metric.fresh.items():
+                    panes.setdefault(pane, set()).update(series)
+            metric.fresh.clear()
+
+    def _advance(self, source: str, partition: str, newest: int | None, active: int) -> None:
+        known = self._partitions[source].setdefault(partition, Partition(None, active))
+        known.active = active
+        if newest is not None:
+            known.newest = newest if known.newest is None else max(known.newest, newest)
+        self._state.positions.advance(source, partition, newest, active)
+
+    def _count(self, folded: Folded) -> None:
+        source = folded.chunk.source
+        if folded.records:
+            self._state.count("records_total", folded.records, source=source)
+        if folded.chunk.consumed:
+            self._state.count("bytes_total", folded.chunk.consumed, source=source)
+        for reason, count in folded.rejects.items():
+            self._state.count("rejects_total", count, source=source, reason=reason)
+
+    # -- windows out ------------------------------------------------------------------------------------
+
+    def _close(self, news: Mapping[str, SourceNews], now: int, *, close_all: bool) -> list[Point]:
+        for name in self._sources:
+            mark = self._source_watermark(name, news.get(name, SourceNews()), now)
+            if mark is not None and mark > (self._watermarks[name] or -(2**62)):
+                self._watermarks[name] = mark
+                self._state.positions.raise_watermark(name, mark)
+        points: list[Point] = []
+        for metric in self.metrics:
+            watermark, incomplete = self._metric_watermark(metric, news, now)
+            if close_all:
+                watermark = metric.end_of_all(watermark)
+            if watermark is None:
+                watermark = metric.standing.watermark
+            if watermark is not None:
+                points += metric.close(watermark, incomplete=incomplete)
+                metric.sweep()
+        return points
+
+    def _source_watermark(self, name: str, news: SourceNews, now: int) -> int | None:
+        """How far a source is: the least of its partitions that are not idle; None if all are idle, or one
+        is known of which nothing was read yet."""
+        plan = self._sources[name]
+        if not news.caught_up and news.partitions - self._partitions[name].keys():
+            return None
+        disorder = round(plan.disorder * 1e6)
+        marks = [
+            partition.newest - disorder
+            for partition in self._partitions[name].values()
+            if partition.newest is not None and not self._idle(plan, partition, news, now)
+        ]
+        return min(marks, default=None)
+
+    def _idle(self, plan: SourcePlan, partition: Partition, news: SourceNews, now: int) -> bool:
+        """Whether a partition is so quiet that it no longer holds windows open."""
+        if news.failing:
+            return now - partition.active > plan.max_hold * 1e6
+        return news.caught_up and now - partition.active > plan.idle_after * 1e6
+
+    def _metric_watermark(self, metric: LiveMetric, news: Mapping[str, SourceNews], now: int) -> tuple[int | None, bool]:
+        """How far a metric is, and whether that is so only because a source has failed for too long."""
+        marks: list[int] = []
+        quiet: list[int] = []
+        incomplete = False
+        for name in metric.metric.sources:
+            plan = self._sources[name]
+            one = news.get(name, SourceNews())
+            mark = self._source_watermark(name, one, now)
+            if mark is not None:
+                marks.append(max(mark, self._watermarks[name] or mark))
+            elif one.caught_up or one.failing:
+                if one.failing and not self._given_up(name, one, now):
+                    return None, False
+                incomplete = incomplete or one.failing
+                quiet.append(now - round((plan.idle_after + plan.disorder) * 1e6))
+            else:
+                return None, False
+        if marks:
+            return min(marks), incomplete
+        return min(quiet, default=None), incomplete
+
+    def _given_up(self, name: str, news: SourceNews, now: int) -> bool:
+        """Whether a failing source has been waited for long enough."""
+        partitions = self._partitions[name].values()
+        return bool(partitions) and all(self._idle(self._sources[name], one, news, now) for one in partitions)
+
+    def _has_early(self, delivery: Delivery) -> bool:
+        return any(self._early.get(delivery.name, {}).values())
+
+    def _early_points(self, delivery: Delivery) -> list[Point]:
+        changed = self._early.get(delivery.name)
+        if not changed or not delivery.early_due():
+            return []
+        points: list[Point] = []
+        for metric in self.metrics:
+            closed = metric.closed_before()
+            panes = {pane: series for pane, series in changed.get(metric.id, {}).items() if pane >= closed}
+            if panes and takes(delivery.plan, metric.metric.name):
+                points += metric.early(panes)
+        self._early[delivery.name] = {}
+        delivery.early_taken()
+        return points
+
+    # -- upkeep -------------------------------------------------------------------------------------------
+
+    def _care(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._caps_at >= _CAPS_INTERVAL:
+            self._caps_at = now
+            self.blocked = any([delivery.enforce_caps() for delivery in self._deliveries])
+
+    def _note(self, folds: Sequence[Folded], points: Sequence[Point], begun: float) -> None:
+        figures = self.figures
+        figures.commits += 1
+        figures.commit_seconds += self._clock.monotonic() - begun
+        figures.points += len(points)
+        for folded in folds:
+            figures.records += folded.records
+            for reason, count in folded.rejects.items():
+                figures.rejects[folded.chunk.source, reason] += count

@@ -1,0 +1,56 @@
+"""A view: a sink that shows the committed snapshot, whole, again and again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+
+from pegel.errors import SinkError
+from pegel.pipeline.live import LiveMetric
+from pegel.plan import SinkPlan, takes
+from pegel.seams import Clock
+
+
+class View:
+    """Keeps one view fresh. Nothing waits for it and nothing is owed to it."""
+
+    def __init__(self, plan: SinkPlan, clock: Clock) -> None:
+        self.name = plan.name
+        self._plan = plan
+        self._clock = clock
+        self._log = logging.getLogger(f"pegel.sinks.{plan.name}")
+        self._payload: bytes | None = None
+        self._refreshed = float("-inf")
+        self._trouble = ""
+        self.wake = threading.Event()
+
+    def refresh(self, metrics: Sequence[LiveMetric], *, now: bool = False) -> None:
+        """Take a new snapshot if it is time; called by the thread of the state after a commit."""
+        if not now and self._clock.monotonic() - self._refreshed < self._plan.early_interval:
+            return
+        self._refreshed = self._clock.monotonic()
+        current = [one for one in metrics if one.standing.until is None and takes(self._plan, one.metric.name)]
+        self._payload = self._plan.sink.encode([point for metric in current for point in metric.snapshot()])
+        self.wake.set()
+
+    def show(self) -> None:
+        """Send the newest snapshot if there is one that was not shown."""
+        payload, self._payload = self._payload, None
+        if payload is None:
+            return
+        try:
+            self._plan.sink.send(payload)
+        except SinkError as error:
+            if not self._trouble:
+                self._log.warning("%s cannot be shown: %s", self.name, error)
+            self._trouble = str(error)
+            return
+        self._trouble = ""
+
+    def loop(self, stop: threading.Event) -> None:
+        """Show snapshots as they come."""
+        while not stop.is_set():
+            self._clock.wait(self.wake, 1.0)
+            self.wake.clear()
+            self.show()
