@@ -16,6 +16,8 @@ from typing import Any, Self
 
 import duckdb
 
+from pegel.arrow import Frame
+
 Columns = Mapping[str, str]
 """Column names and their DuckDB types, in order."""
 
@@ -91,6 +93,12 @@ class Batch:
                 view = view[os.write(fd, view) :]
         os.lseek(fd, 0, os.SEEK_SET)
         return f"/proc/self/fd/{fd}"
+
+    def register(self, frame: Frame) -> str:
+        """Make arrays in memory readable as a table; returns its name in SQL."""
+        name = f"frame_{next(self._names)}"
+        self._cursor.register(name, frame)
+        return name
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """Run a statement and fetch everything; the next statement may start."""
