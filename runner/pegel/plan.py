@@ -118,6 +118,15 @@ class SinkPlan:
     when_full: Literal["block", "drop_oldest"] = "block"
 
 
+OWN_PREFIX = "pegel_"
+"""Begins the name of every metric about the runner itself."""
+
+
+def wants_own(sink: SinkPlan) -> bool:
+    """Whether a sink gets the metrics about the runner itself: the embedded store, and whoever names them."""
+    return sink.type == "local" or any(pattern.startswith(OWN_PREFIX) for pattern in sink.metrics)
+
+
 def takes(sink: SinkPlan, metric: str) -> bool:
     """Whether a sink wants a metric."""
     return any(fnmatchcase(metric, pattern) for pattern in sink.metrics)

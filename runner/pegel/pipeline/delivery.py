@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from pegel.errors import Permanent, Retryable
-from pegel.plan import SinkPlan, takes
+from pegel.plan import SinkPlan, takes, wants_own
 from pegel.seams import Clock
 from pegel.sinks import Point
 from pegel.sinks.points import merge, pack, unpack
@@ -81,8 +81,16 @@ class Delivery:
 
     def put(self, points: Iterable[Point]) -> None:
         """Let points wait; those of the same series and window replace older ones that have not left."""
+        self._put([point for point in points if takes(self.plan, point.metric)])
+
+    def put_own(self, points: Sequence[Point]) -> None:
+        """Let points about the runner itself wait, if this sink asks for them."""
+        if wants_own(self.plan):
+            self._put(points)
+
+    def _put(self, points: Iterable[Point]) -> None:
         now = round(self._clock.wall() * 1e6)
-        wanted = sorted((point for point in points if takes(self.plan, point.metric)), key=_window)
+        wanted = sorted(points, key=_window)
         for (metric, pane), group in groupby(wanted, key=_window):
             window = list(group)
             waiting = self._state.outbox.waiting(self.name, metric, pane)

@@ -13,6 +13,7 @@ from pegel.metrics.compiled import CompiledMetric, MetricErrors, compile_metric
 from pegel.metrics.definition import Metric
 from pegel.pipeline import registry
 from pegel.pipeline.delivery import Delivery, Outcome
+from pegel.pipeline.own import OwnMetrics
 from pegel.pipeline.live import LiveMetric, Standing
 from pegel.pipeline.reader import Reader
 from pegel.pipeline.rolling import RollingMetric
@@ -82,6 +83,7 @@ class Runner:
             Reader(source, self.state, self.clock, self._files, settings.commit_interval / 2) for source in self.plan.sources
         ]
         self._stages = self._new_stages()
+        self._own = OwnMetrics(self.state)
         self.turn.flush_removed({metric.name for metric in self.plan.metrics})
 
     def _register_sources(self) -> None:
@@ -187,8 +189,10 @@ class Runner:
         Raises:
             StateError: Nothing was committed.
         """
+        now = round(self.clock.wall() * 1e6)
+        own = self._own.points(now, self.readers, self.turn, self.deliveries) if self._own.due(now) else []
         try:
-            self.turn.run(self._backlog, self._unsettled, self._news(), close_all=close_all)
+            self.turn.run(self._backlog, self._unsettled, self._news(), close_all=close_all, own=own)
         except StateError:
             self.turn = self._new_turn()
             raise

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pegel.pipeline.delivery import Delivery, Outcome
@@ -75,7 +75,16 @@ class Turn:
         self._early: dict[str, dict[int, dict[int, set[int]]]] = {one.name: {} for one in deliveries if one.sink.overwrites}
         self._caps_at = float("-inf")
         self.blocked = False
+        self._watchers: list[Callable[[Sequence[Point]], object]] = []
         self.figures = Figures()
+
+    def watch(self, watcher: Callable[[Sequence[Point]], object]) -> None:
+        """Show every closed point to a function, after the commit that made it true."""
+        self._watchers.append(watcher)
+
+    def watermark(self, source: str) -> int | None:
+        """How far a source is, in us; None before its first record."""
+        return self._watermarks[source]
 
     def due(self, news: Mapping[str, SourceNews]) -> bool:
         """Whether time alone gives the next turn something to do."""
@@ -93,6 +102,7 @@ class Turn:
         news: Mapping[str, SourceNews],
         *,
         close_all: bool = False,
+        own: Sequence[Point] = (),
     ) -> None:
         """Commit folds, acknowledgements and whatever windows they close.
 
@@ -111,10 +121,13 @@ class Turn:
             for delivery in self._deliveries:
                 delivery.put(points)
                 delivery.put(self._early_points(delivery))
+                delivery.put_own(own)
                 delivery.freeze()
             self._care()
         for delivery in self._deliveries:
             delivery.hand_over()
+        for watcher in self._watchers:
+            watcher(points)
         self._note(folds, points, begun)
 
     def flush_removed(self, names: set[str]) -> None:

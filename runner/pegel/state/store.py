@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -127,6 +129,11 @@ class State:
             (name, canonical(labels), value),
         )
 
+    def counters(self) -> dict[tuple[str, str], int]:
+        """Our own counters: (name, labels as text) -> value."""
+        rows = self.connection.execute("select name, labels, value from counters")
+        return {(name, labels): value for name, labels, value in rows}
+
     def check_in_background(self) -> None:
         """Check a file that was too big to be checked at the start; called on a thread of its own.
 
@@ -163,8 +170,6 @@ def _fatal(error: sqlite3.Error) -> bool:
 
 def canonical(labels: object) -> str:
     """One text for one label set."""
-    import json
-
     return json.dumps(labels, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
@@ -184,8 +189,6 @@ def make_private(directory: Path) -> None:
     Raises:
         StateError: It cannot be made, or it belongs to another user.
     """
-    import os
-
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         owner = directory.stat().st_uid

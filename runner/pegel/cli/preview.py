@@ -1,0 +1,126 @@
+"""`pegel preview`: the points that an input would make, without touching state or sinks."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pegel.plan import Plan
+    from pegel.sinks import Point
+
+CONFIG = Path(os.environ.get("PEGEL_CONFIG", "config.toml"))
+
+
+class Form(str, Enum):
+    """How points are written."""
+
+    ndjson = "ndjson"
+    influx = "influx"
+    prometheus = "prometheus"
+    table = "table"
+
+
+def preview(
+    config: Annotated[Path, typer.Argument(help="The configuration.", envvar="PEGEL_CONFIG")] = CONFIG,
+    files: Annotated[list[Path] | None, typer.Argument(help="Read these (plain or .gz) instead of the configured input.")] = None,
+    form: Annotated[Form, typer.Option("--format", help="How to write the points.")] = Form.table,
+    source: Annotated[str | None, typer.Option(help="The source that reads the files; needed if there are several.")] = None,
+) -> None:
+    """Print the points of the configured or given input, all windows closed.
+
+    Nothing is kept and nothing is sent: state and sinks of the configuration are not touched.
+    """
+    from pegel.config import load
+
+    plan = load(config)
+    if files:
+        plan = _reading(plan, files, source)
+    points = collect(plan, snapshot=form is Form.prometheus)
+    typer.echo(_write(points, form), nl=False)
+
+
+def collect(plan: Plan, *, snapshot: bool = False) -> list[Point]:
+    """Run a plan over all its input with a state that is thrown away; returns the points by time.
+
+    With `snapshot`, what a view would show at the end instead.
+    """
+    from pegel.pipeline import Runner
+    from pegel.pipeline.service import Service
+
+    with tempfile.TemporaryDirectory(prefix="pegel-preview-") as directory:
+        settings = replace(plan.runner, state=Path(directory) / "state")
+        runner = Runner(replace(plan, runner=settings, sinks=()))
+        runner.open()
+        points: list[Point] = []
+        runner.turn.watch(points.extend)
+        try:
+            Service(runner, Event()).run_once(close_all=True, patience=0.0)
+            if snapshot:
+                points = [point for metric in runner.turn.metrics for point in metric.snapshot()]
+        finally:
+            runner.close()
+    return _newest(points)
+
+
+def _newest(points: Sequence[Point]) -> list[Point]:
+    """The highest revision of every point, by time, metric and labels."""
+    best: dict[tuple[int, str, tuple[tuple[str, str], ...]], Point] = {}
+    for point in points:
+        key = (point.start_us, point.metric, point.labels)
+        if key not in best or best[key].revision <= point.revision:
+            best[key] = point
+    return [best[key] for key in sorted(best)]
+
+
+def _reading(plan: Plan, files: Sequence[Path], source: str | None) -> Plan:
+    """The plan with one source reading the given files and no other source."""
+    from pegel.sources.given import Given
+
+    names = [one.name for one in plan.sources]
+    if source is None and len(names) > 1:
+        raise typer.BadParameter(f"say with --source which one reads the files: {', '.join(names)}")
+    chosen = source or names[0]
+    if chosen not in names:
+        raise typer.BadParameter(f"there is no source {chosen}; there are: {', '.join(names)}")
+    missing = [str(file) for file in files if not file.is_file()]
+    if missing:
+        raise typer.BadParameter(f"no such file: {', '.join(missing)}")
+    one = next(plan_ for plan_ in plan.sources if plan_.name == chosen)
+    reading = replace(one, source=Given(paths=[str(file) for file in files]), start="beginning")
+    metrics = [replace(metric, sources=[chosen]) for metric in plan.metrics if chosen in metric.sources]
+    return replace(plan, sources=[reading], metrics=metrics)
+
+
+def _write(points: Sequence[Point], form: Form) -> str:
+    if form is Form.table:
+        return _table(points)
+    if form is Form.influx:
+        from pegel.sinks import influx as writer
+    elif form is Form.prometheus:
+        from pegel.sinks import prometheus as writer  # type: ignore[no-redef]
+    else:
+        from pegel.sinks import ndjson as writer  # type: ignore[no-redef]
+    return writer.encode(points).decode()
+
+
+def _table(points: Sequence[Point]) -> str:
+    """Aligned columns: time, metric, labels, values."""
+    from datetime import UTC, datetime
+
+    rows = [("time", "metric", "labels", "values")]
+    for point in points:
+        time = datetime.fromtimestamp(point.start_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        labels = " ".join(f"{name}={value}" for name, value in point.labels)
+        values = "  ".join(f"{name} {value}" for name, value in point.values.items())
+        rows.append((time, point.metric, labels, values))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return "".join("  ".join([*(f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)), row[3]]) + "\n" for row in rows)

@@ -1,0 +1,61 @@
+"""`pegel run`: read, count and send, for ever or once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+CONFIG = Path(os.environ.get("PEGEL_CONFIG", "config.toml"))
+
+
+def run(
+    config: Annotated[Path, typer.Argument(help="The configuration.", envvar="PEGEL_CONFIG")] = CONFIG,
+    once: Annotated[bool, typer.Option("--once", help="Read and send all there is, then stop; the newest windows stay open.")] = False,
+    close: Annotated[bool, typer.Option("--close", help="With --once: close the newest windows too.")] = False,
+    patience: Annotated[str, typer.Option(help="With --once: how long a sink may fail before it is given up.")] = "30s",
+    accept_state_loss: Annotated[
+        bool, typer.Option("--accept-state-loss", help="Begin anew if the state is damaged and has no snapshot.")
+    ] = False,
+) -> None:
+    """Run a configuration until it is stopped (or once: cron mode).
+
+    SIGTERM or Ctrl-C finishes the turn and stops; a second one stops at once. Both are safe. SIGHUP, or a
+    changed file, loads the configuration again; a bad one is reported and the old one goes on.
+
+    Exit codes: 0 fine, 1 something could not be delivered, 2 configuration refused, 3 state refused.
+    """
+    from pegel.cli.running import Running
+    from pegel.units import duration
+
+    if close and not once:
+        raise typer.BadParameter("--close needs --once")
+    stop = threading.Event()
+    running = Running(config, stop, accept_state_loss=accept_state_loss)
+    _listen(stop, running.reload)
+    if not once:
+        running.forever()
+        return
+    undelivered = running.once(close_all=close, patience=duration(patience))
+    if undelivered:
+        typer.echo(f"not everything could be delivered: {undelivered}", err=True)
+        raise typer.Exit(1)
+
+
+def _listen(stop: threading.Event, reload: threading.Event) -> None:
+    """Turn signals into events; the second request to stop does not wait."""
+
+    def on_stop(number: int, _frame: object) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    signal.signal(signal.SIGTERM, on_stop)
+    signal.signal(signal.SIGINT, on_stop)
+    if sys.platform != "win32":
+        signal.signal(signal.SIGHUP, lambda _number, _frame: reload.set())

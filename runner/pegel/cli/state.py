@@ -1,0 +1,82 @@
+"""`pegel state`: what the runner remembers, in words or as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pegel.units import show_size
+
+CONFIG = Path(os.environ.get("PEGEL_CONFIG", "config.toml"))
+
+
+def state(
+    config: Annotated[Path, typer.Argument(help="The configuration.", envvar="PEGEL_CONFIG")] = CONFIG,
+    as_json: Annotated[bool, typer.Option("--json", help="All facts, for machines.")] = False,
+    directory: Annotated[Path | None, typer.Option("--state", help="The state directory, instead of the configured one.")] = None,
+) -> None:
+    """Show the state: how far each source is, what is open, what waits. Safe beside a running runner."""
+    from pegel.cli.directory import state_directory
+    from pegel.state.report import report
+
+    facts = report(directory or state_directory(config))
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        return
+    for line in _lines(facts):
+        typer.echo(line)
+
+
+def _lines(facts: dict[str, Any]) -> Iterator[str]:
+    yield f"state    {facts['state']}, {show_size(facts['bytes'])}, schema {facts['schema']}, start number {facts['starts']}"
+    newest = max((one["time"] for one in facts["snapshots"]), default=None)
+    yield f"snapshot {_time(newest) if newest else 'none yet'}"
+    counters = facts["counters"]
+    for source in facts["sources"]:
+        yield ""
+        yield from _source(source, counters)
+    yield ""
+    for metric in facts["metrics"]:
+        ended = ", ended" if metric["until"] is not None else ""
+        closed = f"closed up to {_time(metric['watermark'])}" if metric["watermark"] is not None else "nothing closed yet"
+        yield f"metric   {metric['name']}: {metric['series']} series, {metric['windows']} windows kept, {closed}{ended}"
+    yield ""
+    for sink in facts["sinks"]:
+        yield f"sink     {sink['name']}: {_waiting(sink)}"
+    if not facts["sinks"]:
+        yield "sinks    nothing waits"
+
+
+def _source(source: dict[str, Any], counters: list[dict[str, Any]]) -> Iterator[str]:
+    mine = [one for one in counters if one["labels"].get("source") == source["name"]]
+    records = next((one["value"] for one in mine if one["name"] == "records_total"), 0)
+    watermark = _time(source["watermark"]) if source["watermark"] is not None else "not known yet"
+    yield f"source   {source['name']}: {records:,} records, watermark {watermark}"
+    for reject in (one for one in mine if one["name"] == "rejects_total"):
+        yield f"         {reject['value']:,} rejected: {reject['labels']['reason']}"
+    done = sum(stream["done"] for stream in source["streams"])
+    for stream in source["streams"]:
+        if not stream["done"]:
+            name = stream["cursor"].get("path") or stream["stream"]
+            yield f"         at byte {stream['offset']:,} of {name}"
+    if done:
+        yield f"         {done} finished file{'s' if done > 1 else ''} remembered"
+
+
+def _waiting(sink: dict[str, Any]) -> str:
+    parts = []
+    if sink["waiting_points"]:
+        parts.append(f"{sink['waiting_points']:,} points wait ({show_size(sink['waiting_bytes'])}), oldest {_time(sink['oldest'])}")
+    if sink["dead_letters"]:
+        parts.append(f"{sink['dead_letters']:,} points set aside")
+    return ", ".join(parts) or "nothing waits"
+
+
+def _time(us: int) -> str:
+    return datetime.fromtimestamp(us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,0 +1,101 @@
+"""Our own metrics: how the runner itself is, once a minute, beside the points it makes.
+
+`pegel_source`, `pegel_rejects`, `pegel_metric`, `pegel_sink`, `pegel_runner`. They go to the embedded store and
+to every sink that asks for them by name (`metrics = ["*", "pegel_*"]`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from pegel.pipeline.delivery import Delivery
+from pegel.pipeline.live import LiveMetric
+from pegel.pipeline.reader import Reader
+from pegel.pipeline.turn import Turn
+from pegel.plan import OWN_PREFIX as PREFIX
+from pegel.sinks import Kind, Point, Value
+from pegel.state import State
+
+_MINUTE = 60 * 10**6
+
+_Made = tuple[str, Mapping[str, str], Mapping[str, Value], Mapping[str, Kind]]
+
+
+class OwnMetrics:
+    """Makes a point a minute of what the state and the process know about themselves."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._minute: int | None = None
+        self._counters: dict[tuple[str, str], int] = {}
+
+    def due(self, now: int) -> bool:
+        """Whether a new minute has begun."""
+        return self._minute is None or now // _MINUTE > self._minute
+
+    def points(
+        self, now: int, readers: Sequence[Reader], turn: Turn, deliveries: Sequence[Delivery]
+    ) -> list[Point]:
+        """The points of the minute that has just ended."""
+        self._minute = now // _MINUTE
+        start = (self._minute - 1) * _MINUTE
+        made = [*self._sources(now, readers, turn), *self._counted(), *self._metrics(turn.metrics), *self._sinks(now, deliveries)]
+        made.append(self._runner(turn))
+        return [_point(metric, labels, start, values, kinds) for metric, labels, values, kinds in made]
+
+    def _sources(self, now: int, readers: Sequence[Reader], turn: Turn) -> list[_Made]:
+        made: list[_Made] = []
+        for reader in readers:
+            status = reader.plan.source.status()
+            values: dict[str, Value] = {"lag_bytes": status.lag_bytes, "failing": int(bool(reader.failing))}
+            watermark = turn.watermark(reader.name)
+            if watermark is not None:
+                values["watermark_age_seconds"] = max(0, now - watermark) // 10**6
+            values.update({f"noticed_{name}": count for name, count in status.counts.items()})
+            made.append(("pegel_source", {"source": reader.name}, values, dict.fromkeys(values, "gauge")))
+        return made
+
+    def _counted(self) -> list[_Made]:
+        """What the state counted since the last minute, as increments."""
+        made: list[_Made] = []
+        rows = self._state.counters()
+        for (name, text), value in rows.items():
+            growth = value - self._counters.get((name, text), 0)
+            if self._counters and growth:
+                labels = json.loads(text)
+                made.append((f"{PREFIX}{name.removesuffix('_total')}", labels, {"value": growth}, {"value": "counter"}))
+        self._counters = rows
+        return made
+
+    def _metrics(self, metrics: Sequence[LiveMetric]) -> list[_Made]:
+        made: list[_Made] = []
+        for metric in metrics:
+            if metric.standing.until is None:
+                values: dict[str, Value] = {"series": len(self._state.series.live(metric.id))}
+                made.append(("pegel_metric", {"metric": metric.metric.name}, values, {"series": "gauge"}))
+        return made
+
+    def _sinks(self, now: int, deliveries: Sequence[Delivery]) -> list[_Made]:
+        made: list[_Made] = []
+        for delivery in deliveries:
+            backlog = self._state.outbox.backlog(delivery.name)
+            values: dict[str, Value] = {
+                "outbox_points": backlog.points,
+                "outbox_bytes": backlog.bytes,
+                "oldest_seconds": 0 if backlog.oldest is None else max(0, now - backlog.oldest) // 10**6,
+                "dead_letters": self._state.outbox.dead_letters(delivery.name),
+                "failing": int(bool(delivery.trouble)),
+            }
+            made.append(("pegel_sink", {"sink": delivery.name}, values, dict.fromkeys(values, "gauge")))
+        return made
+
+    def _runner(self, turn: Turn) -> _Made:
+        figures = turn.figures
+        mean = figures.commit_seconds / figures.commits if figures.commits else 0.0
+        values: dict[str, Value] = {"commits": figures.commits, "commit_seconds_mean": round(mean, 6)}
+        return ("pegel_runner", {}, values, dict.fromkeys(values, "gauge"))
+
+
+def _point(metric: str, labels: Mapping[str, str], start: int, values: Mapping[str, Value], kinds: Mapping[str, Kind]) -> Point:
+    return Point(metric, tuple(sorted(labels.items())), start, start + _MINUTE, values, kinds, 1, "How the runner itself is.")

@@ -1,0 +1,108 @@
+"""What is in a state, as facts: read beside a running runner, never written."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from pegel.errors import StateError
+from pegel.state import snapshots
+from pegel.state.schema import MIGRATIONS
+
+
+def report(directory: Path) -> dict[str, Any]:
+    """All facts about the state in a directory, JSON-ready; times in microseconds since 1970.
+
+    Raises:
+        StateError: There is no state, or it cannot be read.
+    """
+    path = directory / "state.db"
+    if not path.exists():
+        raise StateError(f"there is no state in {directory} yet; has the runner run?")
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0)
+        connection.row_factory = sqlite3.Row
+        try:
+            return _facts(connection, path)
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise StateError(f"cannot read {path}: {error}") from error
+
+
+def _facts(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:
+    (version,) = connection.execute("pragma user_version").fetchone()
+    if version != len(MIGRATIONS):
+        raise StateError(f"{path} has schema {version}, this program reads {len(MIGRATIONS)}")
+    meta = dict(connection.execute("select name, value from meta").fetchall())
+    kept = [snapshots.snapshot_path(path, number) for number in range(snapshots.GENERATIONS)]
+    return {
+        "state": str(path),
+        "bytes": path.stat().st_size,
+        "schema": version,
+        "identity": meta.get("identity"),
+        "starts": meta.get("boot"),
+        "snapshots": [{"path": str(one), "time": round(one.stat().st_mtime * 1e6)} for one in kept if one.exists()],
+        "sources": _sources(connection),
+        "metrics": _metrics(connection),
+        "sinks": _sinks(connection),
+        "counters": [
+            {"name": name, "labels": json.loads(labels), "value": value}
+            for name, labels, value in connection.execute("select name, labels, value from counters order by name, labels")
+        ],
+    }
+
+
+def _sources(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+    found = []
+    for name, watermark, started in connection.execute("select name, watermark, started from sources order by name"):
+        streams = connection.execute(
+            "select stream, position, offset, done, cursor from streams where source = ? order by position", (name,)
+        )
+        partitions = connection.execute(
+            "select partition, newest, active from partitions where source = ? order by partition", (name,)
+        )
+        found.append(
+            {
+                "name": name,
+                "watermark": watermark,
+                "start": started,
+                "partitions": [dict(row) for row in partitions],
+                "streams": [{**dict(row), "done": bool(row["done"]), "cursor": json.loads(row["cursor"])} for row in streams],
+            }
+        )
+    return found
+
+
+def _metrics(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+    found = []
+    for row in connection.execute("select id, name, watermark, since, until from metrics order by name, id").fetchall():
+        number = row["id"]
+        (series,) = connection.execute("select count(*) from series where metric = ? and retired is null", (number,)).fetchone()
+        exists = connection.execute("select 1 from sqlite_schema where name = ?", (f"panes_{number}",)).fetchone()
+        panes, records = 0, 0
+        if exists:
+            panes, records = connection.execute(
+                f"select count(distinct pane), coalesce(sum(records), 0) from panes_{number} where pane > -4611686018427387904"
+            ).fetchone()
+        found.append({**dict(row), "series": series, "windows": panes, "records_in_windows": records})
+    return found
+
+
+def _sinks(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+    totals: dict[str, dict[str, Any]] = {}
+    for table, column in (("outbox", "points"), ("requests", "payload"), ("dead", "payload")):
+        query = f"select sink, sum(count), sum(length({column})), min(created) from {table} group by sink"
+        for sink, points, size, oldest in connection.execute(query):
+            entry = totals.setdefault(
+                sink, {"name": sink, "waiting_points": 0, "waiting_bytes": 0, "oldest": None, "dead_letters": 0}
+            )
+            if table == "dead":
+                entry["dead_letters"] = points
+                continue
+            entry["waiting_points"] += points
+            entry["waiting_bytes"] += size
+            entry["oldest"] = min(filter(None, (entry["oldest"], oldest)))
+    return sorted(totals.values(), key=lambda entry: entry["name"])
