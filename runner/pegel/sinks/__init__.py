@@ -67,8 +67,11 @@ class Sink(ABC):
 
     @property
     def view(self) -> bool:
-        """It shows the committed snapshot: `encode` gets the newest point of every series, counters and
-        histograms cumulative, and `send` replaces what was shown before."""
+        """It shows the committed snapshot.
+
+        `encode` gets the newest point of every series, counters and histograms cumulative, and `send`
+        replaces what was shown before.
+        """
         return False
 
     @property
@@ -76,12 +79,15 @@ class Sink(ABC):
         """What it stores is outside this machine."""
         return False
 
-    def open(self) -> None:
+    def open(self) -> None:  # noqa: B027 (there may be nothing to prepare)
         """Prepare to send; may raise a Retryable."""
 
     @abstractmethod
     def encode(self, points: Sequence[Point]) -> bytes:
-        """The bytes to send for these points. Pure and deterministic: they are frozen before the first send."""
+        """The bytes to send for these points.
+
+        Pure and deterministic: they are frozen before the first send.
+        """
 
     @abstractmethod
     def send(self, payload: bytes) -> None:
@@ -95,5 +101,5 @@ class Sink(ABC):
             Permanent: Never storable; the rows named are set aside.
         """
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 (nor to give back)
         """Give back what is open."""
