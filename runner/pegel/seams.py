@@ -129,12 +129,12 @@ class SystemFiles:
         return SystemFile(self.resolve(path))
 
     def stat(self, path: str) -> FileStat:
-        return _file_stat(os.stat(path))
+        return _file_stat(Path(path).stat())
 
     def glob(self, pattern: str) -> Sequence[str]:
         import glob
 
-        return sorted(glob.glob(pattern))
+        return sorted(glob.glob(pattern))  # noqa: PTH207 - a pattern of text, as the operator wrote it
 
     def resolve(self, path: str) -> str:
         return str(Path(path).resolve())
@@ -142,4 +142,6 @@ class SystemFiles:
 
 def _file_stat(result: os.stat_result) -> FileStat:
     birth = getattr(result, "st_birthtime_ns", 0)
-    return FileStat(result.st_dev, result.st_ino, result.st_size, result.st_mtime_ns, birth, stat.S_ISREG(result.st_mode))
+    return FileStat(
+        result.st_dev, result.st_ino, result.st_size, result.st_mtime_ns, birth, stat.S_ISREG(result.st_mode)
+    )

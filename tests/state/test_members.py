@@ -73,7 +73,9 @@ def test_known_members_write_nothing(connection: sqlite3.Connection) -> None:
     assert connection.total_changes == before
 
 
-def test_beyond_the_limit_a_set_becomes_an_estimate_that_does_not_depend_on_order(connection: sqlite3.Connection) -> None:
+def test_beyond_the_limit_a_set_becomes_an_estimate_that_does_not_depend_on_order(
+    connection: sqlite3.Connection,
+) -> None:
     """Same members, same estimate, whatever the batches: within 2 %."""
     members = Members(connection)
     everyone = np.arange(50_000, dtype=np.int64) * 7919

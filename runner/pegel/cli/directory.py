@@ -20,7 +20,9 @@ def state_directory(config: Path) -> Path:
     try:
         text = config.read_text(encoding="utf-8")
     except OSError as error:
-        raise StateError(f"cannot read {config}: {error.strerror}; name a configuration, or a directory with --state") from error
+        raise StateError(
+            f"cannot read {config}: {error.strerror}; name a configuration, or a directory with --state"
+        ) from error
     try:
         runner = tomllib.loads(text).get("runner", {})
     except tomllib.TOMLDecodeError as error:

@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CONFIG = Path(os.environ.get("PEGEL_CONFIG", "config.toml"))
 
 
-class Form(str, Enum):
+class Form(StrEnum):
     """How points are written."""
 
     ndjson = "ndjson"
@@ -31,9 +31,13 @@ class Form(str, Enum):
 
 def preview(
     config: Annotated[Path, typer.Argument(help="The configuration.", envvar="PEGEL_CONFIG")] = CONFIG,
-    files: Annotated[list[Path] | None, typer.Argument(help="Read these (plain or .gz) instead of the configured input.")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Read these (plain or .gz) instead of the configured input.")
+    ] = None,
     form: Annotated[Form, typer.Option("--format", help="How to write the points.")] = Form.table,
-    source: Annotated[str | None, typer.Option(help="The source that reads the files; needed if there are several.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="The source that reads the files; needed if there are several.")
+    ] = None,
 ) -> None:
     """Print the points of the configured or given input, all windows closed.
 
@@ -123,4 +127,7 @@ def _table(points: Sequence[Point]) -> str:
         values = "  ".join(f"{name} {value}" for name, value in point.values.items())
         rows.append((time, point.metric, labels, values))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    return "".join("  ".join([*(f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)), row[3]]) + "\n" for row in rows)
+    return "".join(
+        "  ".join([*(f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)), row[3]]) + "\n"
+        for row in rows
+    )

@@ -16,7 +16,9 @@ CONFIG = Path(os.environ.get("PEGEL_CONFIG", "config.toml"))
 
 def run(
     config: Annotated[Path, typer.Argument(help="The configuration.", envvar="PEGEL_CONFIG")] = CONFIG,
-    once: Annotated[bool, typer.Option("--once", help="Read and send all there is, then stop; the newest windows stay open.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Read and send all there is, then stop; the newest windows stay open.")
+    ] = False,
     close: Annotated[bool, typer.Option("--close", help="With --once: close the newest windows too.")] = False,
     patience: Annotated[str, typer.Option(help="With --once: how long a sink may fail before it is given up.")] = "30s",
     accept_state_loss: Annotated[

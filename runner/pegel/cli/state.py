@@ -19,7 +19,9 @@ CONFIG = Path(os.environ.get("PEGEL_CONFIG", "config.toml"))
 def state(
     config: Annotated[Path, typer.Argument(help="The configuration.", envvar="PEGEL_CONFIG")] = CONFIG,
     as_json: Annotated[bool, typer.Option("--json", help="All facts, for machines.")] = False,
-    directory: Annotated[Path | None, typer.Option("--state", help="The state directory, instead of the configured one.")] = None,
+    directory: Annotated[
+        Path | None, typer.Option("--state", help="The state directory, instead of the configured one.")
+    ] = None,
 ) -> None:
     """Show the state: how far each source is, what is open, what waits. Safe beside a running runner."""
     from pegel.cli.directory import state_directory
@@ -34,7 +36,8 @@ def state(
 
 
 def _lines(facts: dict[str, Any]) -> Iterator[str]:
-    yield f"state    {facts['state']}, {show_size(facts['bytes'])}, schema {facts['schema']}, start number {facts['starts']}"
+    size = show_size(facts["bytes"])
+    yield f"state    {facts['state']}, {size}, schema {facts['schema']}, start number {facts['starts']}"
     newest = max((one["time"] for one in facts["snapshots"]), default=None)
     yield f"snapshot {_time(newest) if newest else 'none yet'}"
     counters = facts["counters"]
@@ -44,7 +47,9 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
     yield ""
     for metric in facts["metrics"]:
         ended = ", ended" if metric["until"] is not None else ""
-        closed = f"closed up to {_time(metric['watermark'])}" if metric["watermark"] is not None else "nothing closed yet"
+        closed = (
+            f"closed up to {_time(metric['watermark'])}" if metric["watermark"] is not None else "nothing closed yet"
+        )
         yield f"metric   {metric['name']}: {metric['series']} series, {metric['windows']} windows kept, {closed}{ended}"
     yield ""
     for sink in facts["sinks"]:
@@ -72,7 +77,8 @@ def _source(source: dict[str, Any], counters: list[dict[str, Any]]) -> Iterator[
 def _waiting(sink: dict[str, Any]) -> str:
     parts = []
     if sink["waiting_points"]:
-        parts.append(f"{sink['waiting_points']:,} points wait ({show_size(sink['waiting_bytes'])}), oldest {_time(sink['oldest'])}")
+        size = show_size(sink["waiting_bytes"])
+        parts.append(f"{sink['waiting_points']:,} points wait ({size}), oldest {_time(sink['oldest'])}")
     if sink["dead_letters"]:
         parts.append(f"{sink['dead_letters']:,} points set aside")
     return ", ".join(parts) or "nothing waits"

@@ -189,7 +189,6 @@ class Delivery:
         delay = max(delay * random.uniform(0.5, 1.0), error.after or 0.0)  # noqa: S311 - spreads retries, no secret
         self.not_before = self._clock.monotonic() + delay
 
-
     def patience(self) -> float:
         """Seconds until there may be something to send again without being woken."""
         return max(0.05, self.not_before - self._clock.monotonic()) if self.trouble else 3600.0

@@ -156,7 +156,9 @@ class LiveMetric:
         for part, pane, epoch, labels, members in partials.sets:
             if pane >= horizon and self._ours(pane):
                 series = places[labels]
-                self.state.windows.members.add(self.id, pane, (epoch, part, series), members, self.compiled.approximate(part))
+                self.state.windows.members.add(
+                    self.id, pane, (epoch, part, series), members, self.compiled.approximate(part)
+                )
                 self.noticed(pane, (epoch, part, series), members)
 
     def noticed(self, pane: int, key: tuple[int, int, int], members: Any) -> None:
@@ -226,7 +228,9 @@ class LiveMetric:
         if "info" in self.kinds.values():
             made = ((row, value) for row, value in made if not early and self._news(row, value))  # type: ignore[assignment]
         return [
-            self.point(row.series, row.pane, row.pane, value, 0 if early else 1 + row.corrections) for row, value in made if value
+            self.point(row.series, row.pane, row.pane, value, 0 if early else 1 + row.corrections)
+            for row, value in made
+            if value
         ]
 
     def _complete(self, pane: int) -> bool:
@@ -254,9 +258,14 @@ class LiveMetric:
         counts = self.state.windows.bucket_counts(self.id, row.pane, row.series)
         return tuple(counts.get(part, {}) for part in range(len(self.compiled.buckets)))
 
-    def point(self, series: int, pane: int, start: int, values: Mapping[str, Value | Histogram], revision: int) -> Point:
+    def point(
+        self, series: int, pane: int, start: int, values: Mapping[str, Value | Histogram], revision: int
+    ) -> Point:
         """A point of a series; `pane` ends its window, `start` is the time that sinks of windows show."""
-        labels = {**self.metric.constant_labels, **dict(zip(self.metric.labels, self._labels(series), strict=True))}
+        labels = {
+            **self.metric.constant_labels,
+            **dict(zip(self.metric.labels, self._labels(series), strict=True)),
+        }
         return Point(
             metric=self.metric.name,
             labels=tuple(sorted(labels.items())),
@@ -283,8 +292,10 @@ class LiveMetric:
     # -- what views show ------------------------------------------------------------------------------
 
     def snapshot(self) -> list[Point]:
-        """The newest point of every series: counters and histograms since the beginning, gauges of the
-        newest closed window that is younger than 5 windows."""
+        """The newest point of every series.
+
+        Counters and histograms since the beginning, gauges of the newest of the last 5 closed windows.
+        """
         newest = self._gauges() if not self.cumulative or set(self.kinds.values()) != {"counter"} else {}
         totals = self._totals() if self.cumulative else {}
         points = []

@@ -34,13 +34,16 @@ class OwnMetrics:
         """Whether a new minute has begun."""
         return self._minute is None or now // _MINUTE > self._minute
 
-    def points(
-        self, now: int, readers: Sequence[Reader], turn: Turn, deliveries: Sequence[Delivery]
-    ) -> list[Point]:
+    def points(self, now: int, readers: Sequence[Reader], turn: Turn, deliveries: Sequence[Delivery]) -> list[Point]:
         """The points of the minute that has just ended."""
         self._minute = now // _MINUTE
         start = (self._minute - 1) * _MINUTE
-        made = [*self._sources(now, readers, turn), *self._counted(), *self._metrics(turn.metrics), *self._sinks(now, deliveries)]
+        made = [
+            *self._sources(now, readers, turn),
+            *self._counted(),
+            *self._metrics(turn.metrics),
+            *self._sinks(now, deliveries),
+        ]
         made.append(self._runner(turn))
         return [_point(metric, labels, start, values, kinds) for metric, labels, values, kinds in made]
 
@@ -64,7 +67,14 @@ class OwnMetrics:
             growth = value - self._counters.get((name, text), 0)
             if self._counters and growth:
                 labels = json.loads(text)
-                made.append((f"{PREFIX}{name.removesuffix('_total')}", labels, {"value": growth}, {"value": "counter"}))
+                made.append(
+                    (
+                        f"{PREFIX}{name.removesuffix('_total')}",
+                        labels,
+                        {"value": growth},
+                        {"value": "counter"},
+                    )
+                )
         self._counters = rows
         return made
 
@@ -97,5 +107,16 @@ class OwnMetrics:
         return ("pegel_runner", {}, values, dict.fromkeys(values, "gauge"))
 
 
-def _point(metric: str, labels: Mapping[str, str], start: int, values: Mapping[str, Value], kinds: Mapping[str, Kind]) -> Point:
-    return Point(metric, tuple(sorted(labels.items())), start, start + _MINUTE, values, kinds, 1, "How the runner itself is.")
+def _point(
+    metric: str, labels: Mapping[str, str], start: int, values: Mapping[str, Value], kinds: Mapping[str, Kind]
+) -> Point:
+    return Point(
+        metric,
+        tuple(sorted(labels.items())),
+        start,
+        start + _MINUTE,
+        values,
+        kinds,
+        1,
+        "How the runner itself is.",
+    )

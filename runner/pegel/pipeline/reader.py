@@ -47,7 +47,8 @@ class Reader:
         self._delay = _FIRST_DELAY
         self._format: Format = plan.format
         positions = [
-            Position(one.stream, one.order, one.offset, one.cursor, one.done) for one in state.positions.streams(plan.name)
+            Position(one.stream, one.order, one.offset, one.cursor, one.done)
+            for one in state.positions.streams(plan.name)
         ]
         plan.source.open(World(clock=clock, files=files, wake=self.wake, start=plan.start), positions)
 

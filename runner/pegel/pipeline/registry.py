@@ -58,9 +58,8 @@ def changes(state: State, metrics: Sequence[Metric]) -> list[Change]:
     for metric in metrics:
         old = current.pop(metric.renamed_from or metric.name, None) or current.pop(metric.name, None)
         result.append(_change(metric, old))
-    for name in sorted(current):
-        result.append(Change(name, "removed", f"{name}: open windows are sent as they are; its totals wait for 7 days"))
-    return result
+    removed = "open windows are sent as they are; its totals wait for 7 days"
+    return result + [Change(name, "removed", f"{name}: {removed}") for name in sorted(current)]
 
 
 def _change(metric: Metric, old: Standing | None) -> Change:
@@ -128,7 +127,8 @@ def _succeed(state: State, old: Standing | None, metric: Metric) -> None:
     """Start a definition; where it follows another, at the edge of that one's newest window."""
     since = None if old is None else _end(state, old, restore(old.definition))
     state.connection.execute(
-        "insert into metrics (name, definition, since) values (?, ?, ?)", (metric.name, definition(metric), since)
+        "insert into metrics (name, definition, since) values (?, ?, ?)",
+        (metric.name, definition(metric), since),
     )
     if old is not None:
         log.warning("%s counts differently from its next window on", metric.name)
@@ -155,7 +155,11 @@ def link_totals(state: State, metrics: Sequence[LiveMetric]) -> None:
     for old in metrics:
         if old.standing.until is None:
             continue
-        heirs = [one for one in metrics if one.standing.name == old.standing.name and one.standing.since == old.standing.until]
+        heirs = [
+            one
+            for one in metrics
+            if one.standing.name == old.standing.name and one.standing.since == old.standing.until
+        ]
         if heirs and same_totals(old.metric, heirs[0].metric):
             old.heir = heirs[0]
             state.carry_totals(old.id, heirs[0].id)

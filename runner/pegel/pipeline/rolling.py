@@ -132,7 +132,11 @@ class RollingMetric(LiveMetric):
             return []
         values = self.compiled.finish(merged)
         extra = {"incomplete": 1} if incomplete else {}
-        return [self.point(one, pane, pane, {**value, **extra}, 1) for one, value in zip(series, values, strict=True) if value]
+        return [
+            self.point(one, pane, pane, {**value, **extra}, 1)
+            for one, value in zip(series, values, strict=True)
+            if value
+        ]
 
     def oldest_needed(self, watermark: int) -> int:
         """A pane is needed as long as a window or a correction may look at it."""

@@ -13,8 +13,8 @@ from pegel.metrics.compiled import CompiledMetric, MetricErrors, compile_metric
 from pegel.metrics.definition import Metric
 from pegel.pipeline import registry
 from pegel.pipeline.delivery import Delivery, Outcome
-from pegel.pipeline.own import OwnMetrics
 from pegel.pipeline.live import LiveMetric, Standing
+from pegel.pipeline.own import OwnMetrics
 from pegel.pipeline.reader import Reader
 from pegel.pipeline.rolling import RollingMetric
 from pegel.pipeline.stage import Chunk, Folded, SourceStage
@@ -26,6 +26,7 @@ from pegel.state import Connect, State, connect
 from pegel.table import Columns, Engine
 
 log = logging.getLogger("pegel.runner")
+
 
 class Runner:
     """Runs a plan on a state.
@@ -80,7 +81,8 @@ class Runner:
         self._compiled = self._compile(registered)
         self.turn = self._new_turn()
         self.readers = [
-            Reader(source, self.state, self.clock, self._files, settings.commit_interval / 2) for source in self.plan.sources
+            Reader(source, self.state, self.clock, self._files, settings.commit_interval / 2)
+            for source in self.plan.sources
         ]
         self._stages = self._new_stages()
         self._own = OwnMetrics(self.state)

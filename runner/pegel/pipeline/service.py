@@ -11,6 +11,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from pegel.errors import StateError
 from pegel.pipeline.delivery import Delivery
@@ -147,11 +148,11 @@ class Service:
 
     def _start(self) -> None:
         for reader in self._runner.readers:
-            self._spawn(f"read-{reader.name}", lambda one=reader: one.loop(self._give, self._done, self._held))
+            self._spawn(f"read-{reader.name}", partial(reader.loop, self._give, self._done, self._held))
         for delivery in self._runner.deliveries:
-            self._spawn(f"send-{delivery.name}", lambda one=delivery: self._send(one))
+            self._spawn(f"send-{delivery.name}", partial(self._send, delivery))
         for view in self._runner.views:
-            self._spawn(f"show-{view.name}", lambda one=view: one.loop(self._done))
+            self._spawn(f"show-{view.name}", partial(view.loop, self._done))
         self._spawn("care", self._care)
 
     def _spawn(self, name: str, work: Callable[[], None]) -> None:

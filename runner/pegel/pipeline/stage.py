@@ -135,7 +135,9 @@ class SourceStage:
         for enricher in self.plan.enrichers:
             table = enricher.enrich(table)
         time = self.plan.time
-        when = eventtime.expression(time.column, table.columns[time.column], time.format) if time else str(chunk.read_at)
+        when = (
+            eventtime.expression(time.column, table.columns[time.column], time.format) if time else str(chunk.read_at)
+        )
         wanted = [quote(name) for name in table.columns if name in self._wanted]
         reason = (
             f"coalesce({REJECT}, case when {TIME} is null then 'bad_time'"

@@ -72,7 +72,9 @@ class Turn:
             name: state.positions.partitions(name) for name in self._sources
         }
         self._watermarks = {name: state.positions.watermark(name) for name in self._sources}
-        self._early: dict[str, dict[int, dict[int, set[int]]]] = {one.name: {} for one in deliveries if one.sink.overwrites}
+        self._early: dict[str, dict[int, dict[int, set[int]]]] = {
+            one.name: {} for one in deliveries if one.sink.overwrites
+        }
         self._caps_at = float("-inf")
         self.blocked = False
         self._watchers: list[Callable[[Sequence[Point]], object]] = []
@@ -223,8 +225,10 @@ class Turn:
         return points
 
     def _source_watermark(self, name: str, news: SourceNews, now: int) -> int | None:
-        """How far a source is: the least of its partitions that are not idle; None if all are idle, or one
-        is known of which nothing was read yet."""
+        """How far a source is: the least of its partitions that are not idle.
+
+        None if all are idle, or one is known of which nothing was read yet.
+        """
         plan = self._sources[name]
         if not news.caught_up and news.partitions - self._partitions[name].keys():
             return None
@@ -242,7 +246,9 @@ class Turn:
             return now - partition.active > plan.max_hold * 1e6
         return news.caught_up and now - partition.active > plan.idle_after * 1e6
 
-    def _metric_watermark(self, metric: LiveMetric, news: Mapping[str, SourceNews], now: int) -> tuple[int | None, bool]:
+    def _metric_watermark(
+        self, metric: LiveMetric, news: Mapping[str, SourceNews], now: int
+    ) -> tuple[int | None, bool]:
         """How far a metric is, and whether that is so only because a source has failed for too long."""
         marks: list[int] = []
         quiet: list[int] = []
@@ -292,7 +298,7 @@ class Turn:
         now = self._clock.monotonic()
         if now - self._caps_at >= _CAPS_INTERVAL:
             self._caps_at = now
-            self.blocked = any([delivery.enforce_caps() for delivery in self._deliveries])
+            self.blocked = bool(sum(delivery.enforce_caps() for delivery in self._deliveries))
 
     def _note(self, folds: Sequence[Folded], points: Sequence[Point], begun: float) -> None:
         figures = self.figures

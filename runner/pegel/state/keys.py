@@ -8,7 +8,7 @@ import threading
 
 
 class KeyRing:
-    """The table `keys`. Workers ask for keys while they fold; new ones are stored with the first numbers made with them."""
+    """The table `keys`. Workers ask for keys while they fold; new ones are stored with the numbers made with them."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

@@ -9,7 +9,21 @@ from pathlib import Path
 from pegel.errors import StateError
 
 _NETWORK_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs", "fuse.glusterfs", "lustre", "ncpfs"}
+    {
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "9p",
+        "fuse.sshfs",
+        "afs",
+        "ceph",
+        "glusterfs",
+        "fuse.glusterfs",
+        "lustre",
+        "ncpfs",
+    }
 )
 
 
@@ -32,7 +46,9 @@ class DirectoryLock:
         except OSError as error:
             holder = os.pread(self._fd, 32, 0).decode("ascii", "replace").strip()
             os.close(self._fd)
-            raise StateError(f"another runner (process {holder or 'unknown'}) uses the state directory {directory}") from error
+            raise StateError(
+                f"another runner (process {holder or 'unknown'}) uses the state directory {directory}"
+            ) from error
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, str(os.getpid()).encode(), 0)
 
@@ -55,4 +71,6 @@ def refuse_network_file_system(directory: Path, mounts: Path = Path("/proc/mount
         if resolved.is_relative_to(point) and len(point.parts) >= len(best.parts):
             best, kind = point, fields[2]
     if kind in _NETWORK_FILE_SYSTEMS:
-        raise StateError(f"the state directory {directory} is on {kind}; it needs a local disk (locks and WAL are not safe there)")
+        raise StateError(
+            f"the state directory {directory} is on {kind}; it needs a local disk (locks and WAL are not safe there)"
+        )

@@ -102,7 +102,8 @@ class Members:
         sketch = Sketch()
         sketch.update(found.all())
         self._connection.execute(
-            "delete from runs where metric = ? and pane = ? and epoch = ? and part = ? and series = ?", (metric, pane, *key)
+            "delete from runs where metric = ? and pane = ? and epoch = ? and part = ? and series = ?",
+            (metric, pane, *key),
         )
         self._store(metric, pane, key, _SKETCH, sketch.pack())
         self._sizes[metric, pane] -= sum(run.nbytes for run in found.runs)
@@ -122,7 +123,8 @@ class Members:
     def _load(self, metric: int, pane: int) -> dict[Key, HashSet]:
         sets: dict[Key, HashSet] = {}
         rows = self._connection.execute(
-            "select epoch, part, series, seq, members from runs where metric = ? and pane = ? order by epoch, part, series, seq",
+            "select epoch, part, series, seq, members from runs where metric = ? and pane = ?"
+            " order by epoch, part, series, seq",
             (metric, pane),
         )
         for epoch, part, series, seq, blob in rows:
@@ -134,7 +136,9 @@ class Members:
         return sets
 
     def _store(self, metric: int, pane: int, key: Key, seq: int, blob: bytes) -> None:
-        self._connection.execute("insert or replace into runs values (?, ?, ?, ?, ?, ?, ?)", (metric, pane, *key, seq, blob))
+        self._connection.execute(
+            "insert or replace into runs values (?, ?, ?, ?, ?, ?, ?)", (metric, pane, *key, seq, blob)
+        )
 
     def stored_bytes(self) -> int:
         """Bytes of members in the state."""

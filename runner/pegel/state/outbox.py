@@ -64,7 +64,8 @@ class Outbox:
     def put(self, sink: str, metric: str, pane: int, points: bytes, count: int, now: int) -> None:
         """Let packed points wait, in the place of those that wait already; part of the running transaction."""
         self._connection.execute(
-            "insert into outbox values (?, ?, ?, ?, ?, ?) on conflict do update set points = excluded.points, count = excluded.count",
+            "insert into outbox values (?, ?, ?, ?, ?, ?)"
+            " on conflict do update set points = excluded.points, count = excluded.count",
             (sink, metric, pane, points, count, now),
         )
 
@@ -86,7 +87,8 @@ class Outbox:
     def freeze(self, sink: str, windows: list[Waiting], payload: bytes, now: int) -> int:
         """Turn waiting windows into a request; it may leave once the transaction is committed. Returns its id."""
         self._connection.executemany(
-            "delete from outbox where sink = ? and metric = ? and pane = ?", [(sink, w.metric, w.pane) for w in windows]
+            "delete from outbox where sink = ? and metric = ? and pane = ?",
+            [(sink, w.metric, w.pane) for w in windows],
         )
         cursor = self._connection.execute(
             "insert into requests (sink, payload, count, created, boot) values (?, ?, ?, ?, ?)",
@@ -97,7 +99,8 @@ class Outbox:
     def requests(self, sink: str, most: int, after: int = 0) -> list[Request]:
         """The next frozen requests of a sink, in order."""
         rows = self._connection.execute(
-            "select id, sink, payload, count, attempts, boot from requests where sink = ? and id > ? order by id limit ?",
+            "select id, sink, payload, count, attempts, boot from requests"
+            " where sink = ? and id > ? order by id limit ?",
             (sink, after, most),
         )
         return [
@@ -124,7 +127,8 @@ class Outbox:
     def replace(self, request: int, payload: bytes, count: int) -> None:
         """Go on with the part of a request that is not refused."""
         self._connection.execute(
-            "update requests set payload = ?, count = ? where id = ?", (zlib.compress(payload, 1), count, request)
+            "update requests set payload = ?, count = ? where id = ?",
+            (zlib.compress(payload, 1), count, request),
         )
 
     def backlog(self, sink: str) -> Backlog:
@@ -133,7 +137,8 @@ class Outbox:
         oldest: int | None = None
         for table, column in (("outbox", "points"), ("requests", "payload")):
             n, length, created = self._connection.execute(
-                f"select coalesce(sum(count), 0), coalesce(sum(length({column})), 0), min(created) from {table} where sink = ?",
+                f"select coalesce(sum(count), 0), coalesce(sum(length({column})), 0), min(created)"
+                f" from {table} where sink = ?",
                 (sink,),
             ).fetchone()
             points, size = points + n, size + length
@@ -151,7 +156,8 @@ class Outbox:
         if older_than is not None:
             for table in ("requests", "outbox"):
                 row = self._connection.execute(
-                    f"select coalesce(sum(count), 0) from {table} where sink = ? and created < ?", (sink, older_than)
+                    f"select coalesce(sum(count), 0) from {table} where sink = ? and created < ?",
+                    (sink, older_than),
                 ).fetchone()
                 lost += int(row[0])
                 self._connection.execute(f"delete from {table} where sink = ? and created < ?", (sink, older_than))
@@ -160,14 +166,18 @@ class Outbox:
         return lost
 
     def _drop_oldest(self, sink: str) -> int:
-        row = self._connection.execute("select id, count from requests where sink = ? order by id limit 1", (sink,)).fetchone()
+        row = self._connection.execute(
+            "select id, count from requests where sink = ? order by id limit 1", (sink,)
+        ).fetchone()
         if row:
             self.acknowledge(row[0])
             return int(row[1])
         row = self._connection.execute(
             "select metric, pane, count from outbox where sink = ? order by pane, metric limit 1", (sink,)
         ).fetchone()
-        self._connection.execute("delete from outbox where sink = ? and metric = ? and pane = ?", (sink, row[0], row[1]))
+        self._connection.execute(
+            "delete from outbox where sink = ? and metric = ? and pane = ?", (sink, row[0], row[1])
+        )
         return int(row[2])
 
     def forget_sink(self, sink: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,12 +14,18 @@ from pegel.errors import StateError
 class StreamPosition(Protocol):
     """What is stored of a stream (`pegel.sources.Position` fits)."""
 
-    stream: str
-    order: int
-    offset: int
-    cursor: Any
-    done: bool
-    forget: bool
+    @property
+    def stream(self) -> str: ...
+    @property
+    def order(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def cursor(self) -> Mapping[str, Any]: ...
+    @property
+    def done(self) -> bool: ...
+    @property
+    def forget(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -72,15 +78,21 @@ class Positions:
     def streams(self, source: str) -> list[StoredPosition]:
         """The committed positions of a source, in the order of reading."""
         rows = self._connection.execute(
-            "select stream, position, offset, cursor, done from streams where source = ? order by position", (source,)
+            "select stream, position, offset, cursor, done from streams where source = ? order by position",
+            (source,),
         )
-        return [StoredPosition(stream, order, offset, json.loads(cursor), bool(done)) for stream, order, offset, cursor, done in rows]
+        return [
+            StoredPosition(stream, order, offset, json.loads(cursor), bool(done))
+            for stream, order, offset, cursor, done in rows
+        ]
 
     def move(self, source: str, positions: Iterable[StreamPosition]) -> None:
         """Store positions; part of the running transaction."""
         for position in positions:
             if position.forget:
-                self._connection.execute("delete from streams where source = ? and stream = ?", (source, position.stream))
+                self._connection.execute(
+                    "delete from streams where source = ? and stream = ?", (source, position.stream)
+                )
                 continue
             self._connection.execute(
                 "insert or replace into streams values (?, ?, ?, ?, ?, ?)",
@@ -103,7 +115,8 @@ class Positions:
         """Note event time and activity of a partition; event time never goes back."""
         self._connection.execute(
             "insert into partitions values (?, ?, ?, ?) on conflict do update set"
-            " newest = max(coalesce(newest, excluded.newest), coalesce(excluded.newest, newest)), active = excluded.active",
+            " newest = max(coalesce(newest, excluded.newest), coalesce(excluded.newest, newest)),"
+            " active = excluded.active",
             (source, partition, newest, active),
         )
 
@@ -115,7 +128,8 @@ class Positions:
     def raise_watermark(self, source: str, watermark: int) -> None:
         """Move a source's watermark; never back."""
         self._connection.execute(
-            "update sources set watermark = max(coalesce(watermark, ?1), ?1) where name = ?2", (watermark, source)
+            "update sources set watermark = max(coalesce(watermark, ?1), ?1) where name = ?2",
+            (watermark, source),
         )
 
     def first_time(self, source: str) -> tuple[str, int | None]:
@@ -127,10 +141,14 @@ class Positions:
 
     def set_first_time(self, source: str, time: int) -> None:
         """Remember the time of the first record after a start at the end."""
-        self._connection.execute("update sources set first_time = ? where name = ? and first_time is null", (time, source))
+        self._connection.execute(
+            "update sources set first_time = ? where name = ? and first_time is null", (time, source)
+        )
 
     def owners(self, streams: Sequence[str]) -> set[str]:
         """The sources that own any of these streams."""
         marks = ", ".join("?" * len(streams))
-        rows = self._connection.execute(f"select distinct source from streams where stream in ({marks})", tuple(streams))
+        rows = self._connection.execute(
+            f"select distinct source from streams where stream in ({marks})", tuple(streams)
+        )
         return {row[0] for row in rows}

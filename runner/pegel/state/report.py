@@ -10,6 +10,7 @@ from typing import Any
 from pegel.errors import StateError
 from pegel.state import snapshots
 from pegel.state.schema import MIGRATIONS
+from pegel.state.windows import TOTAL
 
 
 def report(directory: Path) -> dict[str, Any]:
@@ -50,7 +51,9 @@ def _facts(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:
         "sinks": _sinks(connection),
         "counters": [
             {"name": name, "labels": json.loads(labels), "value": value}
-            for name, labels, value in connection.execute("select name, labels, value from counters order by name, labels")
+            for name, labels, value in connection.execute(
+                "select name, labels, value from counters order by name, labels"
+            )
         ],
     }
 
@@ -59,7 +62,8 @@ def _sources(connection: sqlite3.Connection) -> list[dict[str, Any]]:
     found = []
     for name, watermark, started in connection.execute("select name, watermark, started from sources order by name"):
         streams = connection.execute(
-            "select stream, position, offset, done, cursor from streams where source = ? order by position", (name,)
+            "select stream, position, offset, done, cursor from streams where source = ? order by position",
+            (name,),
         )
         partitions = connection.execute(
             "select partition, newest, active from partitions where source = ? order by partition", (name,)
@@ -70,7 +74,9 @@ def _sources(connection: sqlite3.Connection) -> list[dict[str, Any]]:
                 "watermark": watermark,
                 "start": started,
                 "partitions": [dict(row) for row in partitions],
-                "streams": [{**dict(row), "done": bool(row["done"]), "cursor": json.loads(row["cursor"])} for row in streams],
+                "streams": [
+                    {**dict(row), "done": bool(row["done"]), "cursor": json.loads(row["cursor"])} for row in streams
+                ],
             }
         )
     return found
@@ -80,12 +86,14 @@ def _metrics(connection: sqlite3.Connection) -> list[dict[str, Any]]:
     found = []
     for row in connection.execute("select id, name, watermark, since, until from metrics order by name, id").fetchall():
         number = row["id"]
-        (series,) = connection.execute("select count(*) from series where metric = ? and retired is null", (number,)).fetchone()
+        (series,) = connection.execute(
+            "select count(*) from series where metric = ? and retired is null", (number,)
+        ).fetchone()
         exists = connection.execute("select 1 from sqlite_schema where name = ?", (f"panes_{number}",)).fetchone()
         panes, records = 0, 0
         if exists:
             panes, records = connection.execute(
-                f"select count(distinct pane), coalesce(sum(records), 0) from panes_{number} where pane > -4611686018427387904"
+                f"select count(distinct pane), coalesce(sum(records), 0) from panes_{number} where pane > {TOTAL}"
             ).fetchone()
         found.append({**dict(row), "series": series, "windows": panes, "records_in_windows": records})
     return found
@@ -97,7 +105,8 @@ def _sinks(connection: sqlite3.Connection) -> list[dict[str, Any]]:
         query = f"select sink, sum(count), sum(length({column})), min(created) from {table} group by sink"
         for sink, points, size, oldest in connection.execute(query):
             entry = totals.setdefault(
-                sink, {"name": sink, "waiting_points": 0, "waiting_bytes": 0, "oldest": None, "dead_letters": 0}
+                sink,
+                {"name": sink, "waiting_points": 0, "waiting_bytes": 0, "oldest": None, "dead_letters": 0},
             )
             if table == "dead":
                 entry["dead_letters"] = points

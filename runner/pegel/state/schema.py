@@ -122,7 +122,8 @@ def migrate(connection: sqlite3.Connection) -> None:
     (version,) = connection.execute("pragma user_version").fetchone()
     if version > len(MIGRATIONS):
         raise StateError(
-            f"state.db has schema {version}, this program knows up to {len(MIGRATIONS)}; use the newer pegel that wrote it"
+            f"state.db has schema {version}, this program knows up to {len(MIGRATIONS)};"
+            " use the newer pegel that wrote it"
         )
     for number, script in enumerate(MIGRATIONS[version:], version + 1):
         connection.execute("begin immediate")

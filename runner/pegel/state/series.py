@@ -138,7 +138,8 @@ class SeriesTable:
     def copy(self, old: int, new: int) -> list[tuple[int, int]]:
         """Admit the series of one metric in another one too; returns (old series, new series)."""
         self._connection.execute(
-            "insert into series (metric, labels, last, retired) select ?, labels, last, retired from series where metric = ?",
+            "insert into series (metric, labels, last, retired)"
+            " select ?, labels, last, retired from series where metric = ?",
             (new, old),
         )
         self._indexes.pop(new, None)

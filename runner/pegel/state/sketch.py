@@ -29,7 +29,7 @@ class Sketch:
 
     def estimate(self) -> int:
         """How many distinct members it has seen."""
-        return round(self._union.get_estimate())
+        return int(self._union.get_estimate() + 0.5)
 
     def pack(self) -> bytes:
         """The same members as bytes."""

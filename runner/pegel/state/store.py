@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pegel.errors import StateError
 from pegel.state import snapshots
@@ -84,7 +85,7 @@ class State:
         self.connection.execute("commit")
         return boot, identity
 
-    def meta(self, name: str) -> object:
+    def meta(self, name: str) -> Any:
         """A single fact about the state, None if it was never set."""
         row = self.connection.execute("select value from meta where name = ?", (name,)).fetchone()
         return row[0] if row else None
@@ -164,7 +165,12 @@ class State:
 
 def _fatal(error: sqlite3.Error) -> bool:
     """Whether what is on the disk is unknown after an error: a failed fsync, a damaged file."""
-    unknown = (sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    unknown = (
+        sqlite3.SQLITE_IOERR_FSYNC,
+        sqlite3.SQLITE_IOERR_DIR_FSYNC,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    )
     return getattr(error, "sqlite_errorcode", None) in unknown
 
 

@@ -71,7 +71,10 @@ class WindowTables:
             f" corrections integer not null{''.join(', ' + column for column in columns)},"
             " primary key (pane, series)) without rowid"
         )
-        merges = ["records = t.records + excluded.records", "corrections = t.corrections + excluded.corrections"]
+        merges = [
+            "records = t.records + excluded.records",
+            "corrections = t.corrections + excluded.corrections",
+        ]
         merges += [f"{part.name} = {part.merge.format(old='t.', new='excluded.')}" for part in parts]
         merges += [f"{name} = coalesce(t.{name}, 0) + coalesce(excluded.{name}, 0)" for name in extra]
         names = [*_FIXED, *(part.name for part in parts), *extra]
@@ -105,7 +108,8 @@ class WindowTables:
         result = []
         for one in sorted(series):
             found = self._connection.execute(
-                f"{statements.select} where pane >= ? and pane < ? and series = ? order by pane", (since, before, one)
+                f"{statements.select} where pane >= ? and pane < ? and series = ? order by pane",
+                (since, before, one),
             )
             result += [_pane_row(row, statements.scalars) for row in found]
         return result
@@ -131,15 +135,20 @@ class WindowTables:
         """The buckets of a series in a pane, by part."""
         result: dict[int, dict[int, int]] = {}
         for part, bucket, n in self._connection.execute(
-            "select part, bucket, n from buckets where metric = ? and pane = ? and series = ?", (metric, pane, series)
+            "select part, bucket, n from buckets where metric = ? and pane = ? and series = ?",
+            (metric, pane, series),
         ):
             result.setdefault(part, {})[bucket] = n
         return result
 
     def expire(self, metric: int, before: int) -> int:
         """Forget the panes that start before a time; totals stay. Returns how many rows went."""
-        gone = self._connection.execute(f"delete from panes_{metric} where pane > ? and pane < ?", (TOTAL, before)).rowcount
-        self._connection.execute("delete from buckets where metric = ? and pane > ? and pane < ?", (metric, TOTAL, before))
+        gone = self._connection.execute(
+            f"delete from panes_{metric} where pane > ? and pane < ?", (TOTAL, before)
+        ).rowcount
+        self._connection.execute(
+            "delete from buckets where metric = ? and pane > ? and pane < ?", (metric, TOTAL, before)
+        )
         self.members.expire(metric, before)
         return gone
 
@@ -148,7 +157,8 @@ class WindowTables:
         marks = [(TOTAL, one) for one in series]
         self._connection.executemany(f"delete from panes_{metric} where pane = ? and series = ?", marks)
         self._connection.executemany(
-            "delete from buckets where metric = ? and pane = ? and series = ?", [(metric, *mark) for mark in marks]
+            "delete from buckets where metric = ? and pane = ? and series = ?",
+            [(metric, *mark) for mark in marks],
         )
 
     def move_totals(self, old: int, new: int, series: Sequence[tuple[int, int]]) -> None:
