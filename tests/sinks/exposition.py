@@ -36,9 +36,7 @@ def read(text: str) -> Exposition:
             key, value = _sample(line)
             suffix = key[0].removeprefix(family)
             histogram = found.types[family] == "histogram"
-            assert suffix in (("_bucket", "_sum", "_count") if histogram else ("",)), (
-                f"{key[0]} under {family}"
-            )
+            assert suffix in (("_bucket", "_sum", "_count") if histogram else ("",)), f"{key[0]} under {family}"
             assert key not in found.samples, f"{key} twice"
             found.samples[key] = value
     return found

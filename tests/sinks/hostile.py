@@ -38,9 +38,7 @@ times = st.integers(-62_135_596_800_000_000, 253_402_300_799_999_999)  # the yea
 @st.composite
 def histograms(draw: st.DrawFn) -> Histogram:
     bounds = tuple(sorted(draw(st.sets(st.floats(allow_nan=False), max_size=5))))
-    counts = tuple(
-        sorted(draw(st.lists(st.integers(0, 10**9), min_size=len(bounds) + 1, max_size=len(bounds) + 1)))
-    )
+    counts = tuple(sorted(draw(st.lists(st.integers(0, 10**9), min_size=len(bounds) + 1, max_size=len(bounds) + 1))))
     return Histogram(bounds, counts, draw(st.floats()))
 
 
@@ -57,10 +55,7 @@ def points(draw: st.DrawFn) -> Point:
         start,
         min(start + draw(st.sampled_from([1_000_000, 60_000_000])), 253_402_300_799_999_999),
         values,
-        {
-            name: "histogram" if isinstance(value, Histogram) else kinds[name]
-            for name, value in values.items()
-        },
+        {name: "histogram" if isinstance(value, Histogram) else kinds[name] for name, value in values.items()},
         draw(st.integers(1, 4)),
         draw(texts),
     )

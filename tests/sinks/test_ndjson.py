@@ -61,7 +61,5 @@ def test_any_point_is_one_line_of_strict_json(points: list[Point]) -> None:
 
 @given(many_points)
 def test_the_same_points_give_the_same_bytes(points: list[Point]) -> None:
-    again = [
-        Point(**{**each.__dict__, "values": dict(reversed(list(each.values.items())))}) for each in points
-    ]
+    again = [Point(**{**each.__dict__, "values": dict(reversed(list(each.values.items())))}) for each in points]
     assert encode(again) == encode(points)

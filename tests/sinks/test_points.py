@@ -38,9 +38,7 @@ def test_equal_points_give_equal_bytes_whoever_holds_them() -> None:
 
 def test_ten_thousand_points_take_less_than_twenty_bytes_each() -> None:
     """72 hours of outage have to fit on a small disk."""
-    points = [
-        point(labels=(("asn", str(n)), ("server", f"st-{n % 40}")), tests=n % 200) for n in range(10_000)
-    ]
+    points = [point(labels=(("asn", str(n)), ("server", f"st-{n % 40}")), tests=n % 200) for n in range(10_000)]
     assert len(pack(points)) < 20 * len(points)
 
 
@@ -53,9 +51,7 @@ def test_blocks_have_the_same_points_as_columns() -> None:
     assert (block.widths, block.revisions) == ([60_000_000] * 2, [1, 1])
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"not packed", zlib.compress(b"[]"), zlib.compress(b"{}"), zlib.compress(b"1")]
-)
+@pytest.mark.parametrize("data", [b"", b"not packed", zlib.compress(b"[]"), zlib.compress(b"{}"), zlib.compress(b"1")])
 def test_bytes_that_are_not_ours_are_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"packed|unpack|values"):
         unpack(data)
