@@ -1,0 +1,66 @@
+"""Merging partials in memory: what the state does with SQL, for `preview`, for many machines and for tests."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from pegel.metrics.algebra import Values
+from pegel.metrics.partials import Labels, Members, Pane, Partials, Scalar
+from pegel.metrics.program import Column
+
+
+def merge_scalars(columns: Sequence[Column], old: Sequence[Scalar], new: Sequence[Scalar]) -> tuple[Scalar, ...]:
+    """Merge two rows of scalar partials."""
+    merged: list[Scalar] = []
+    for column in columns:
+        span = slice(len(merged), len(merged) + len(column.names))
+        merged += column.how.merge(tuple(old[span]), tuple(new[span]))
+    return tuple(merged)
+
+
+def merge_partials(columns: Sequence[Column], parts: Iterable[Partials]) -> Partials:
+    """Merge any number of partials of one metric; each (pane, labels) is one row afterwards."""
+    rows: dict[tuple[int, Labels], tuple[int, int, Values]] = {}
+    sets: dict[tuple[int, int, int, Labels], list[Members]] = {}
+    buckets: Counter[tuple[int, int, Labels, int]] = Counter()
+    unusable: Counter[str] = Counter()
+    for part in parts:
+        for pane, labels, records, earliest, scalars in part.rows:
+            key = (pane, labels)
+            if key in rows:
+                count, first, held = rows[key]
+                rows[key] = count + records, min(first, earliest), merge_scalars(columns, held, scalars)
+            else:
+                rows[key] = records, earliest, scalars
+        for number, pane, epoch, labels, members in part.sets:
+            sets.setdefault((number, pane, epoch, labels), []).append(members)
+        for *bucket, count in part.buckets:
+            buckets[tuple(bucket)] += count  # type: ignore[index]
+        unusable.update(part.unusable)
+    return Partials(
+        rows=[(*key, *row) for key, row in rows.items()],
+        sets=[(*key, _union(found)) for key, found in sets.items()],
+        buckets=[(*bucket, count) for bucket, count in buckets.items()],
+        unusable=dict(unusable),
+    )
+
+
+def combine(columns: Sequence[Column], panes: Sequence[Pane], empty: Pane) -> Pane:
+    """One pane for several of the same series; `distinct` cannot be added up and is that of `empty`."""
+    records, scalars = empty.records, empty.scalars
+    buckets: list[Counter[int]] = [Counter() for _ in empty.buckets]
+    arrivals = list(empty.arrivals)
+    for pane in panes:
+        records += pane.records
+        scalars = merge_scalars(columns, scalars, pane.scalars)
+        for total, counts in zip(buckets, pane.buckets, strict=True):
+            total.update(counts)
+        arrivals = [a + b for a, b in zip(arrivals, pane.arrivals, strict=True)]
+    return Pane(records, scalars, empty.distinct, tuple(dict(total) for total in buckets), tuple(arrivals))
+
+
+def _union(found: list[Members]) -> Members:
+    return found[0] if len(found) == 1 else np.unique(np.concatenate(found))
