@@ -1,0 +1,160 @@
+"""Presets: a source with its enrichers and metrics, as data in the same language as the operator's file.
+
+In a preset `from = "@"` stands for every source that uses it, and its one `[[sources]]` table has no name. A
+source with `preset = "…"` lies over that table: each option given replaces the preset's, tables (labels, format,
+time) are merged option by option. Two sources with the same preset share its enrichers and metrics.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pegel.config import words
+from pegel.config.document import Node, Reading, read
+from pegel.config.entries import SourceEntry
+from pegel.config.options import options
+from pegel.config.problems import Problem, did_you_mean, listed
+
+FOLDER = Path(__file__).parent.parent / "presets"
+
+USER = "@"
+"""In a preset's `from`: the sources that use it."""
+
+
+def names(folder: Path = FOLDER) -> list[str]:
+    """The presets that exist, sorted."""
+    return sorted(path.stem for path in folder.glob("*.toml"))
+
+
+def read_preset(name: str, environ: Mapping[str, str], user: Node | None = None, folder: Path = FOLDER) -> Reading:
+    """Read a preset; `user` is the word in the operator's file that asks for it."""
+    data = (folder / f"{name}.toml").read_bytes()
+    used_at = user.place if user else None
+    return read(data, f"presets/{name}.toml", environ, order=used_at.order if used_at else 0, used_at=used_at)
+
+
+@dataclass
+class Expansion:
+    """What the sources of a file are once their presets are spelled out.
+
+    Attributes:
+        sources: In the order of the file.
+        enrichers: Of the presets, each with the names of its sources in `from`.
+        metrics: The same.
+        problems: What was found on the way.
+    """
+
+    sources: list[Node] = field(default_factory=list)
+    enrichers: list[Node] = field(default_factory=list)
+    metrics: list[Node] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def expand(sources: Sequence[Node], environ: Mapping[str, str], folder: Path = FOLDER) -> Expansion:
+    """Spell out the presets of sources."""
+    expansion = Expansion()
+    users: dict[str, list[Node]] = {}
+    presets: dict[str, Node] = {}
+    for source in sources:
+        name = source.table.get("preset")
+        if name is None:
+            _refuse_selection(source, expansion)
+            expansion.sources.append(source)
+        elif _known(name, expansion, folder):
+            users.setdefault(name.value, []).append(source)
+            if name.value not in presets:
+                presets[name.value] = _root(read_preset(name.value, environ, name, folder), name, expansion)
+            expansion.sources.append(_overlay(presets[name.value], source))
+    for name_, root in presets.items():
+        _share(root, users[name_], expansion)
+    return expansion
+
+
+def _root(reading: Reading, name: Node, expansion: Expansion) -> Node:
+    """The tree of a preset; an empty one if it cannot be read."""
+    if reading.problem:
+        expansion.problems.append(reading.problem)
+    return reading.root or replace(name, value={})
+
+
+def _known(name: Node, expansion: Expansion, folder: Path) -> bool:
+    known = names(folder)
+    if name.value in known:
+        return True
+    if isinstance(name.value, str):
+        message = f'there is no preset "{name.value}"; there is {listed(known)}'
+        expansion.problems.append(name.problem(message, did_you_mean(name.value, known)))
+    else:
+        expansion.problems.append(name.problem(f"must be a string, not {words.kind(name.value)}"))
+    return False
+
+
+def _refuse_selection(source: Node, expansion: Expansion) -> None:
+    if "metrics" in source.table:
+        message = "chooses among the metrics of a preset, and this source has none"
+        expansion.problems.append(source.table["metrics"].problem(message, at_key=True))
+
+
+def _overlay(preset: Node, source: Node) -> Node:
+    """The preset's source with the operator's options over it."""
+    bases = preset.table["sources"].items if "sources" in preset.table else []
+    if not bases:
+        return source
+    own = source.table.get("type")
+    base = bases[0]
+    if own is not None and own.value != (base.table["type"].value if "type" in base.table else None):
+        base = base.only(options(SourceEntry))  # the options of another type of source mean nothing here
+    return base.under(source).without({"preset", "metrics"})
+
+
+def _share(preset: Node, users: Sequence[Node], expansion: Expansion) -> None:
+    """Add a preset's enrichers and metrics for the sources that use it."""
+    everyone = [user for user in users if isinstance(_name(user), str)]
+    entries = preset.table["enrichers"].items if "enrichers" in preset.table else []
+    expansion.enrichers.extend(_from(entry, everyone) for entry in entries)
+    metrics = preset.table["metrics"].items if "metrics" in preset.table else []
+    choices = {id(user): _choice(user, metrics, expansion) for user in users}
+    for metric in metrics:
+        wanting = [user for user in everyone if _wants(choices[id(user)], metric)]
+        if wanting:
+            expansion.metrics.append(_from(metric.without({"optional"}), wanting))
+
+
+def _name(node: Node) -> object:
+    return node.table["name"].value if "name" in node.table else None
+
+
+def _choice(user: Node, metrics: Sequence[Node], expansion: Expansion) -> list[str] | None:
+    """The patterns with which a source chooses metrics, None for those that are on by default."""
+    chosen = user.table.get("metrics")
+    if chosen is None:
+        return None
+    nodes = chosen.items if isinstance(chosen.value, list) else [chosen]
+    known = [str(_name(metric)) for metric in metrics]
+    patterns = []
+    for node in nodes:
+        if not isinstance(node.value, str):
+            expansion.problems.append(node.problem(f"must be a pattern, not {words.kind(node.value)}"))
+            continue
+        patterns.append(node.value)
+        if not fnmatch.filter(known, node.value):
+            message = f'the preset has no metric "{node.value}"; it has {listed(known)}'
+            expansion.problems.append(node.problem(message, did_you_mean(node.value, known)))
+    return patterns
+
+
+def _wants(patterns: list[str] | None, metric: Node) -> bool:
+    if patterns is None:
+        return not ("optional" in metric.table and metric.table["optional"].value is True)
+    return any(fnmatch.fnmatchcase(str(_name(metric)), pattern) for pattern in patterns)
+
+
+def _from(entry: Node, users: Sequence[Node]) -> Node:
+    """An entry of a preset whose `from` names the sources that use it."""
+    value = [user.table["name"] for user in users]
+    written = entry.table.get("from", entry)
+    sources = replace(written, value=value, path=(*entry.path, "from"), template=None)
+    return replace(entry, value={**entry.table, "from": sources})
