@@ -16,10 +16,10 @@ from pegel.config.metrics import draft_metrics
 from pegel.config.presets import FOLDER, expand
 from pegel.config.problems import Place, Problem, did_you_mean
 from pegel.config.runner import runner_settings, unknown_variables
-from pegel.config.sinks import draft_sinks, pattern_warnings, takes
+from pegel.config.sinks import draft_sinks, pattern_warnings
 from pegel.config.sources import SourceDraft, check_private, draft_sources
 from pegel.errors import ConfigError
-from pegel.plan import Plan
+from pegel.plan import Plan, takes
 
 SECTIONS = ("sources", "enrichers", "metrics", "sinks")
 RUNNER = "runner"

@@ -15,7 +15,7 @@ from pegel.metrics.compiled import compile_metric
 from pegel.metrics.definition import Metric, Value
 from pegel.metrics.errors import MetricErrors
 from pegel.metrics.windows import Windows
-from pegel.plan import RunnerSettings
+from pegel.plan import OWN_PREFIX, RunnerSettings
 
 _LIMITS = ("max_series", "approx_over")
 
@@ -99,6 +99,9 @@ def _union(drafts: Sequence[SourceDraft]) -> Mapping[str, str]:
 
 def _check_names(entry: MetricEntry, node: Node, runner: RunnerSettings, problems: list[Problem]) -> None:
     check_word(node.table["name"], entry.name, "metric", problems)
+    if (runner.prefix + entry.name).startswith(OWN_PREFIX):
+        message = f"names that begin with {OWN_PREFIX} belong to the runner itself"
+        problems.append(node.table["name"].problem(message))
     for index, label in enumerate(entry.labels):
         place, _ = node.find(("labels", index))
         check_word(place, label, "label", problems)

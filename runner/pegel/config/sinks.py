@@ -12,7 +12,7 @@ from pegel.config.names import check_part, check_unique
 from pegel.config.options import build, options
 from pegel.config.problems import Problem, did_you_mean, listed
 from pegel.metrics.definition import Metric
-from pegel.plan import SinkPlan
+from pegel.plan import OWN_PREFIX, SinkPlan
 from pegel.sinks import BUILTIN, Sink
 
 DEFAULT = "local"
@@ -35,15 +35,11 @@ def pattern_warnings(nodes: Sequence[Node], metrics: Sequence[Metric]) -> list[P
     for node in nodes:
         written = node.table.get("metrics")
         for pattern in (written.items or [written]) if written else []:
-            if isinstance(pattern.value, str) and not fnmatch.filter(names, pattern.value):
+            own = str(pattern.value).startswith(OWN_PREFIX)
+            if isinstance(pattern.value, str) and not own and not fnmatch.filter(names, pattern.value):
                 message = f'"{pattern.value}" matches no metric; there is {listed(names)}'
                 warnings.append(pattern.problem(message, did_you_mean(pattern.value, names)))
     return warnings
-
-
-def takes(sink: SinkPlan, metric: str) -> bool:
-    """Whether a sink takes a metric."""
-    return any(fnmatch.fnmatchcase(metric, pattern) for pattern in sink.metrics)
 
 
 def _sink(node: Node, problems: list[Problem]) -> SinkPlan | None:
