@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pegel.sinks import Point
+from pegel.sinks.local import Local
 from pegel.sinks.points import pack, unpack
 
 
@@ -50,7 +51,6 @@ def main() -> None:
 
 
 def store(path: Path) -> None:
-    from pegel.sinks.local import Local
 
     sink = Local(path=path)
     sink.open()

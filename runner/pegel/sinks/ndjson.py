@@ -37,7 +37,13 @@ def document(point: Point) -> dict[str, object]:
 
 def usable_values(values: Mapping[str, Value | Histogram]) -> dict[str, Value | Histogram]:
     """The values that exist: NaN and infinities do not."""
-    return {name: value for name, value in values.items() if _finite(value)}
+    return {name: value for name, value in values.items() if exists(value)}
+
+
+def exists(value: Value | Histogram) -> bool:
+    """False for NaN and infinities, and for a histogram with such a sum."""
+    number = value.sum if isinstance(value, Histogram) else value
+    return not isinstance(number, float) or math.isfinite(number)
 
 
 def plain(value: Value | Histogram) -> object:
@@ -62,8 +68,3 @@ def show_time(us: int) -> str:
 
 def _line(point: Point) -> str:
     return to_json(document(point)) + "\n"
-
-
-def _finite(value: Value | Histogram) -> bool:
-    number = value.sum if isinstance(value, Histogram) else value
-    return not isinstance(number, float) or math.isfinite(number)

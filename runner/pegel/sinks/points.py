@@ -146,9 +146,7 @@ def _read(data: bytes) -> tuple[list[int] | None, list[Block]]:
     except (zlib.error, TypeError) as error:
         raise ValueError("these bytes are not packed points") from error
     if version != VERSION:
-        raise ValueError(
-            f"these points were packed in version {version}; this program reads version {VERSION}"
-        )
+        raise ValueError(f"these points were packed in version {version}; this program reads version {VERSION}")
     return order, [_read_block(*block) for block in blocks]
 
 

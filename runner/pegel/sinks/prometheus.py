@@ -118,9 +118,7 @@ def _value_names(points: Iterable[Point]) -> Mapping[str, set[str]]:
 
 
 def _add(found: dict[str, Family], name: str, kind: Kind, point: Point, value: Value | Histogram) -> None:
-    shown: FamilyType = (
-        "histogram" if isinstance(value, Histogram) else "counter" if kind == "counter" else "gauge"
-    )
+    shown: FamilyType = "histogram" if isinstance(value, Histogram) else "counter" if kind == "counter" else "gauge"
     family = found.setdefault(name, Family(name, shown, point.help, {}))
     if family.type != shown:  # two metrics under one name; the config refuses that, a scrape must survive it
         return
@@ -148,10 +146,7 @@ def _histogram(name: str, labels: Labels, value: Histogram) -> list[Sample]:
     count = value.counts[-1] if value.counts else 0
     bounds = [(repr(float(bound)), below) for bound, below in buckets(value)]
     return [
-        *(
-            Sample(f"{name}_bucket", (*labels, ("le", bound)), below)
-            for bound, below in [*bounds, ("+Inf", count)]
-        ),
+        *(Sample(f"{name}_bucket", (*labels, ("le", bound)), below) for bound, below in [*bounds, ("+Inf", count)]),
         Sample(f"{name}_sum", labels, value.sum),
         Sample(f"{name}_count", labels, count),
     ]
