@@ -1,4 +1,4 @@
-"""Crashes at named points, by wrapping the seams that the runner is given; the product has none of its own."""
+"""Crashes at named points, made by wrapping the seams of the runner; the product has none of its own."""
 
 from __future__ import annotations
 
@@ -32,10 +32,12 @@ class CrashPoints:
         self.hit: Counter[str] = Counter()
         self.dead = False
         self._left = 0
+        self._name = ""
 
-    def arm(self, after: int) -> None:
-        """Crash at the `after`-th point from now on; 0 for never."""
+    def arm(self, after: int, name: str = "") -> None:
+        """Crash at the `after`-th point from now on (0 for never), of any name or of one."""
         self._left = after
+        self._name = name
         self.dead = False
 
     def reach(self, name: str) -> None:
@@ -43,7 +45,9 @@ class CrashPoints:
         if self.dead:
             raise SimulatedCrash(name)
         self.passed[name] += 1
-        self._left -= 1
+        if not self._left:
+            return
+        self._left -= name == self._name or not self._name
         if self._left == 0:
             self.hit[name] += 1
             self.dead = True
@@ -204,9 +208,7 @@ class Database:
 
     def connect(self, path: str) -> sqlite3.Connection:
         """The product's `connect`."""
-        connection = sqlite3.connect(
-            path, factory=CrashConnection, isolation_level=None, check_same_thread=False
-        )
+        connection = sqlite3.connect(path, factory=CrashConnection, isolation_level=None, check_same_thread=False)
         connection.points = self._points
         connection.rewrite = self._rewrite
         self._open.append(connection)

@@ -61,9 +61,7 @@ def totals(records: Iterable[Record]) -> dict[str, tuple[int, int]]:
     return found
 
 
-def rolling(
-    records: Sequence[Record], every_us: int, over_us: int, until_us: int
-) -> dict[int, tuple[int, int]]:
+def rolling(records: Sequence[Record], every_us: int, over_us: int, until_us: int) -> dict[int, tuple[int, int]]:
     """Count and distinct users of the `over` before the end of each step, by the start of the step.
 
     Nothing until `over` is covered, then every step, down to one last 0 after which it stops until records
@@ -77,9 +75,7 @@ def rolling(
     steps: dict[int, tuple[int, int]] = {}
     step, shown = min(panes) + over_us - every_us, True
     while step + every_us <= until_us:
-        inside = [
-            r for pane in range(step - over_us + every_us, step + 1, every_us) for r in panes.get(pane, ())
-        ]
+        inside = [r for pane in range(step - over_us + every_us, step + 1, every_us) for r in panes.get(pane, ())]
         if inside or shown:
             steps[step] = (len(inside), len({record.user for record in inside}))
         shown = bool(inside)

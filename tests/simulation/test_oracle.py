@@ -60,7 +60,5 @@ def test_future_records_are_set_aside_and_move_no_watermark() -> None:
 
 def test_a_correction_is_a_new_revision() -> None:
     now = 1000 * SECOND
-    verdicts = judge(
-        [(now, [record(1, 10)]), (now, [record(2, 900)]), (now, [record(3, 20), record(4, 950)])], Rules()
-    )
+    verdicts = judge([(now, [record(1, 10)]), (now, [record(2, 900)]), (now, [record(3, 20), record(4, 950)])], Rules())
     assert verdicts.closed == {(0, "a"): 2}

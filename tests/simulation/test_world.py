@@ -126,12 +126,12 @@ def test_faults_come_and_go(files: SimFiles) -> None:
     with pytest.raises(PermissionError):
         files.open(LOG)
     assert handle.pread(1, 0) == b"x"
-    files.heal(LOG)
+    files.heal()
     files.break_reads(LOG)
     with pytest.raises(OSError, match="Input/output") as caught:
         handle.pread(1, 0)
     assert caught.value.errno == errno.EIO
-    files.heal(LOG)
+    files.heal()
     assert content(files, LOG) == b"x"
 
 

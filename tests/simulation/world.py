@@ -233,7 +233,7 @@ class SimFiles:
 
     def read(self, path: str) -> bytes:
         """The whole content, for rotators and for looking at it in a test."""
-        inode = self._lookup(path)
+        inode = self._node(path)
         return inode.read(inode.size, 0)
 
     def exists(self, path: str) -> bool:
@@ -259,7 +259,7 @@ class SimFiles:
 
     def truncate(self, path: str, size: int = 0) -> None:
         """Cut in place, as `> log` and copytruncate do."""
-        inode = self._lookup(path)
+        inode = self._node(path)
         inode.truncate(size)
         inode.mtime_ns = self.now_ns()
 
@@ -269,22 +269,26 @@ class SimFiles:
 
     def link(self, old: str, new: str) -> None:
         """Give a file a second name."""
-        inode = self._lookup(old)
+        inode = self._node(old)
         inode.names += 1
         self._names[new] = inode
 
-    def gzip(self, source: str, target: str, *, hidden: bool = False, slice_size: int = 64) -> Iterator[None]:
+    def gzip(
+        self, source: str, target: str, *, hidden: bool = False, away: bool = False, slice_size: int = 64
+    ) -> Iterator[None]:
         """Compress in steps, as a gzip process does; each `next` is one step, its end the end of the process.
 
         First the source is read to its end, then the archive grows by `slice_size` bytes a step under its
-        final name (or under `target~` and is renamed, if `hidden`), at last the source is removed. What is
-        written to the source after it was read is not in the archive.
+        final name (or under `target~` and is renamed, if `hidden`), at last the source is removed (or right
+        after it was read, if `away`). What is written to the source after it was read is not in the archive.
         """
-        inode = self._lookup(source)
+        inode = self._node(source)
         packed = pack(inode.read(inode.size, 0))
         yield
         name = f"{target}~" if hidden else target
         self.create(name)
+        if away:
+            self.unlink(source)
         for start in range(0, len(packed), slice_size):
             yield
             self.append(name, packed[start : start + slice_size])
@@ -302,13 +306,13 @@ class SimFiles:
 
     def break_reads(self, path: str, error: int = errno.EIO) -> None:
         """Reading this file fails until `heal`, through open descriptors too."""
-        self._lookup(path).read_error = error
+        self._node(path).read_error = error
 
-    def heal(self, path: str) -> None:
-        """End `deny` and `break_reads`."""
-        self._open_errors.pop(self.resolve(path), None)
-        if self.exists(path):
-            self._lookup(path).read_error = 0
+    def heal(self) -> None:
+        """End every `deny` and `break_reads`."""
+        self._open_errors.clear()
+        for inode in self._names.values():
+            inode.read_error = 0
 
     def remount(self, dev: int) -> None:
         """Every file has another device number from now on."""
@@ -364,6 +368,10 @@ class SimFiles:
         if code:
             raise OSError(code, os.strerror(code), path)
         return self._names[path]
+
+    def _node(self, path: str) -> Inode:
+        """The inode behind a name, for those who are allowed everything."""
+        return self._names[self.resolve(path)]
 
 
 def pack(*parts: bytes) -> bytes:

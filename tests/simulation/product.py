@@ -1,0 +1,84 @@
+"""The product under test: a plan over the simulated log, with the product's own runner, state and metrics."""
+
+from __future__ import annotations
+
+from pegel.metrics.definition import Metric, Value
+from pegel.pipeline import Runner
+from pegel.plan import Plan, RunnerSettings, SinkPlan, SourcePlan, TimeOptions
+from pegel.sources import Source
+from pegel.units import Duration
+from simulation.records import Ledger
+from simulation.reference_file import ReferenceFile
+from simulation.stage import Stage
+
+
+def plan(stage: Stage, source: Source) -> Plan:
+    """The plan of a stage."""
+    timing = stage.timing
+    ledger = Ledger()
+    app = SourcePlan(
+        name="app",
+        source=source,
+        format=ledger,
+        time=TimeOptions(column="time", format=["unix_us"]),
+        disorder=Duration(timing.disorder),
+        idle_after=Duration(timing.idle_after),
+        private=frozenset({"user"}),
+        columns=ledger.columns(),
+    )
+    requests = Metric(
+        name="requests",
+        sources=["app"],
+        every=Duration(timing.every),
+        labels=["key"],
+        values={
+            "n": Value(value="count(*)", kind="counter"),
+            "total": Value(value="sum(value)", kind="counter"),
+            "users": Value(value="count(distinct user)"),
+            "top": Value(value="max(value)"),
+            "last": Value(value="last(value)"),
+        },
+        allowed_lateness=Duration(timing.lateness),
+    )
+    active = Metric(
+        name="active",
+        sources=["app"],
+        every=Duration(timing.every),
+        over=Duration(timing.over),
+        values={"recent": Value(value="count(*)"), "people": Value(value="count(distinct user)")},
+        allowed_lateness=Duration(timing.lateness),
+    )
+    names = ("influx", "file", "metrics")
+    return Plan(
+        runner=RunnerSettings(state=stage.state),
+        sources=[app],
+        metrics=[requests, active],
+        sinks=[
+            SinkPlan(name=name, type="simulated", sink=sink, early_interval=Duration(0.0 if sink.view else 10.0))
+            for name, sink in zip(names, stage.sinks, strict=True)
+        ],
+    )
+
+
+class Product:
+    """The product's runner; its views, which have a thread of their own in the service, are shown at each step."""
+
+    def __init__(self, stage: Stage, source: Source) -> None:
+        self.runner = Runner(plan(stage, source), clock=stage.clock, files=stage.files, connect=stage.connect)
+
+    def open(self) -> None:
+        self.runner.open()
+
+    def step(self) -> bool:
+        worked = self.runner.step()
+        for view in self.runner.views:
+            view.show()
+        return worked
+
+    def close(self) -> None:
+        self.runner.close()
+
+
+def with_reference_file(stage: Stage) -> Product:
+    """The product's pipeline and state, fed by the reference's reading of the log."""
+    return Product(stage, ReferenceFile())

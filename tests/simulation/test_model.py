@@ -1,0 +1,42 @@
+"""The harness itself: it accepts a right runner and sees every known mistake.
+
+The reference runner is wrong nowhere; each broken variant of it is caught by a pinned seed. So a seed that
+passes with the product says something.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from simulation.model import Model, model
+from simulation.model_mutants import (
+    MODEL_MUTANTS,
+    ArchiveIsSkipped,
+    HalfWrittenArchive,
+    NoBarrier,
+    NotFrozen,
+)
+from simulation.simulation import simulate
+
+PINNED: dict[type[Model], int] = {ArchiveIsSkipped: 0, HalfWrittenArchive: 0, NoBarrier: 0, NotFrozen: 95}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_reference_runner_is_right_through_every_crash(seed: int) -> None:
+    outcome = simulate(seed, model)
+    assert outcome.wrong == []
+    assert outcome.crashes.total() > 0
+
+
+@pytest.mark.parametrize("mutant", MODEL_MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_a_broken_variant_is_caught_by_its_seed(mutant: type[Model]) -> None:
+    """A harness that cannot see a mistake is no evidence of its absence."""
+    seed = PINNED.get(mutant, 3)
+    assert simulate(seed, model).wrong == []
+    assert simulate(seed, mutant).wrong != []
+
+
+def test_a_seed_gives_the_same_run_again() -> None:
+    """A failure that cannot be repeated cannot be fixed."""
+    first, second = simulate(7, model), simulate(7, model)
+    assert (first.crashes, first.passed, first.records) == (second.crashes, second.passed, second.records)
