@@ -1,15 +1,14 @@
 """A batch of records as a table: DuckDB, locked down, behind two small classes.
 
-`Engine` is one in-memory DuckDB for the process. A `Batch` is one worker's turn on it: memory
-files and temporary tables live as long as the batch. A `Table` is a SELECT with known column
+`Engine` is one in-memory DuckDB for the process. A `Batch` is one worker's turn on it:
+arrays and temporary tables live as long as the batch. A `Table` is a SELECT with known column
 types; enrichers and metrics build on it and nothing runs until rows are asked for.
 """
 
 from __future__ import annotations
 
 import itertools
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -54,7 +53,6 @@ class Engine:
             }
         )
         self._connection.execute("set TimeZone = 'UTC'")
-        self._connection.execute("set allowed_directories = ['/proc/self/fd/']")
         self._connection.execute("set enable_external_access = false")
         self._connection.execute("set lock_configuration = true")
 
@@ -68,31 +66,19 @@ class Engine:
 
 
 class Batch:
-    """One worker's turn on the engine; leaving it closes memory files and drops temporary tables."""
+    """One worker's turn on the engine; leaving it drops temporary tables."""
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
         self._cursor = cursor
-        self._files: list[int] = []
         self._names = itertools.count()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._cursor.close()
-        for fd in self._files:
-            os.close(fd)
-
-    def memory_file(self, parts: Iterable[bytes | memoryview]) -> str:
-        """Put bytes into an anonymous file; returns a path that only this process can read."""
-        fd = os.memfd_create("pegel", os.MFD_CLOEXEC)
-        self._files.append(fd)
-        for part in parts:
-            view = memoryview(part)
-            while len(view):
-                view = view[os.write(fd, view) :]
-        os.lseek(fd, 0, os.SEEK_SET)
-        return f"/proc/self/fd/{fd}"
 
     def register(self, frame: Frame) -> str:
         """Make arrays in memory readable as a table; returns its name in SQL."""
@@ -111,17 +97,22 @@ class Batch:
     def keep(self, table: Table) -> Table:
         """Run a table once and keep its rows for this batch."""
         name = f"kept_{next(self._names)}"
-        self._cursor.execute(f"create temp table {name} as {table.sql}")
-        return Table(self, f"select * from {name}", table.columns)
+        ((count,),) = self._cursor.execute(f"create temp table {name} as {table.sql}").fetchall()
+        return Table(self, f"select * from {name}", table.columns, at_most=count)
 
 
 @dataclass(frozen=True)
 class Table:
-    """A SELECT with known columns. Every method returns a new table; only `rows` and `distinct` run it."""
+    """A SELECT with known columns. Every method returns a new table; only `rows` and `distinct` run it.
+
+    Attributes:
+        at_most: It has no more rows than this; None where that is not known.
+    """
 
     batch: Batch
     sql: str
     columns: Columns
+    at_most: int | None = None
 
     def with_columns(self, expressions: Mapping[str, str], types: Columns) -> Table:
         """Add columns (or replace those of the same name) by SQL expressions over the present ones."""
@@ -129,11 +120,16 @@ class Table:
         kept = f"* exclude ({', '.join(stale)})" if stale else "*"
         added = ", ".join(f"({sql}) as {quote(name)}" for name, sql in expressions.items())
         remaining = {name: kind for name, kind in self.columns.items() if name not in expressions}
-        return Table(self.batch, f"select {kept}, {added} from ({self.sql})", {**remaining, **{n: types[n] for n in expressions}})
+        return Table(
+            self.batch,
+            f"select {kept}, {added} from ({self.sql})",
+            {**remaining, **{n: types[n] for n in expressions}},
+            self.at_most,
+        )
 
     def where(self, condition: str) -> Table:
         """Keep the rows for which an SQL condition is true."""
-        return Table(self.batch, f"select * from ({self.sql}) where {condition}", self.columns)
+        return Table(self.batch, f"select * from ({self.sql}) where {condition}", self.columns, self.at_most)
 
     def rows(self, *columns: str) -> list[Row]:
         """Run it and fetch the rows, all columns or those named."""
@@ -143,4 +139,6 @@ class Table:
     def distinct(self, column: str) -> list[Any]:
         """The distinct values of a column that are not NULL."""
         name = quote(column)
-        return [row[0] for row in self.batch.query(f"select distinct {name} from ({self.sql}) where {name} is not null")]
+        return [
+            row[0] for row in self.batch.query(f"select distinct {name} from ({self.sql}) where {name} is not null")
+        ]

@@ -9,7 +9,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from pegel.errors import StateError
-from pegel.metrics.compiled import CompiledMetric, MetricErrors, compile_metric
+from pegel.metrics.compiled import CompiledMetric, compile_metric
+from pegel.metrics.errors import MetricErrors
 from pegel.metrics.definition import Metric
 from pegel.pipeline import registry
 from pegel.pipeline.delivery import Delivery, Outcome
