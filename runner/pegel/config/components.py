@@ -45,6 +45,13 @@ def component(
     return build(cls, node.without(keys), problems, also=tuple(keys))
 
 
+def secret_nodes(contract: type, builtin: Mapping[str, str], node: Node) -> list[Node]:
+    """The values of a component's table that are secrets and stand in the file themselves."""
+    word = node.table.get("type")
+    cls = _resolve(contract, builtin, node, str(word.value), []) if word else None
+    return [] if cls is None else list(secrets(cls, node))
+
+
 def _check_exposed(cls: type, node: Node, problems: list[Problem]) -> None:
     """A secret in a file that everybody can read is none."""
     for secret in secrets(cls, node):

@@ -39,6 +39,8 @@ from pegel.secret import Secret
 
 T = TypeVar("T")
 
+MISSING = "required, but missing"
+
 _CONFIG = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
 _LISTS = (list, tuple, set, frozenset, collections.abc.Sequence, collections.abc.Set, collections.abc.Collection)
 _TABLES = (dict, collections.abc.Mapping)
@@ -94,7 +96,7 @@ def build(cls: type[T], node: Node, problems: list[Problem], also: Sequence[str]
         built = cast("T", _adapter(cast("Any", cls)).validate_python(data))
     except ValidationError as error:
         facts = error.errors(include_url=False)
-        found.extend(_problem(cls, node, fact, also) for fact in facts)
+        found.extend(_without_consequences([_problem(cls, node, fact, also) for fact in facts]))
     problems.extend(found)
     return None if found else built
 
@@ -160,7 +162,7 @@ def _problem(cls: type, node: Node, fact: Any, also: Sequence[str]) -> Problem:
     loc: KeyPath = tuple(part for part in fact["loc"])
     if fact["type"] == "missing":
         parent, _ = _locate(node, loc[:-1])
-        return parent.problem("required, but missing", missing=str(loc[-1]))
+        return parent.problem(MISSING, missing=str(loc[-1]))
     place, path = _locate(node, loc)
     if fact["type"] == "extra_forbidden":
         known = [*_known(cls, path[:-1]), *(also if len(path) == 1 else ())]
@@ -182,6 +184,16 @@ def sentence(fact: Any) -> str:
     if fact["type"] == "value_error":
         return str(fact["ctx"]["error"])
     return words.mismatch(fact["type"], fact["msg"], fact["input"])
+
+
+def _without_consequences(problems: Sequence[Problem]) -> list[Problem]:
+    """Leave out that an option is missing where it was only misspelt."""
+    meant = {(problem.path.rpartition(".")[0], problem.suggestion) for problem in problems}
+    return [
+        problem
+        for problem in problems
+        if problem.message != MISSING or tuple(problem.path.rpartition(".")[::2]) not in meant
+    ]
 
 
 def _own_problem(node: Node, text: str) -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -19,7 +20,15 @@ from pegel.formats import Format
 from pegel.plan import SourcePlan, TimeOptions
 from pegel.sources import BUILTIN as SOURCES
 from pegel.sources import Source
-from pegel.table import Columns, Engine
+from pegel.sql import ExpressionError, bind
+from pegel.table import Columns, literal
+
+_DIRECTIVE = re.compile(r"%-?([A-Za-z])")
+_DATES = [
+    *({year, month, "d"} for year in "Yy" for month in "mbB"),
+    *({"Y", "j"}, {"y", "j"}, {"G", "V", "u"}, {"x"}, {"c"}),
+]
+"""Directives that give a whole date together."""
 
 
 @dataclass
@@ -151,17 +160,19 @@ def _check_time(draft: SourceDraft, time: TimeEntry | None, problems: list[Probl
 
 def _wrong_format(form: str) -> tuple[str, str] | None:
     """What is wrong with a time format, and what may have been meant."""
-    if "%" not in form and form not in eventtime.NAMED:
-        return f'"{form}" is neither a strptime format nor one of {listed(eventtime.NAMED)}', did_you_mean(
-            form, eventtime.NAMED
-        )
-    engine = Engine()
+    if form in eventtime.NAMED:
+        return None
+    if "%" not in form:
+        message = f'"{form}" is neither a strptime format nor one of {listed(eventtime.NAMED)}'
+        return message, did_you_mean(form, eventtime.NAMED)
     try:
-        with engine.batch() as batch:
-            wrong = eventtime.check(batch, [form])
-    finally:
-        engine.close()
-    return (wrong, "") if wrong else None
+        bind(f"try_strptime(text, {literal(form)})", {"text": "VARCHAR"})
+    except ExpressionError as error:
+        return f'"{form}" is not a time format: {error.message}', ""
+    directives = set(_DIRECTIVE.findall(form))
+    if any(date <= directives for date in _DATES):
+        return None
+    return f'"{form}" gives no date; it needs year, month and day', ""
 
 
 def _time_options(time: TimeEntry) -> TimeOptions:

@@ -51,7 +51,7 @@ def kind_of(value: Any) -> str:
 
 def kind(value: Any) -> str:
     """The kind of a TOML value, in a sentence."""
-    named = {"bool": "true or false", "int": "a number", "float": "a number", "time": "a date or time"}
+    named = {"bool": "true or false", "int": "a number", "float": "a decimal number", "time": "a date or time"}
     return named.get(kind_of(value), f"a {kind_of(value)}")
 
 
