@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -191,7 +191,7 @@ class LiveMetric:
     def _corrections(self, before: int) -> list[Point]:
         rows: list[PaneRow] = []
         for pane, series in sorted(self.corrected.items()):
-            rows += self.state.windows.rows(self.id, pane, pane + 1, series)
+            rows += self.state.windows.some_rows(self.id, pane, series)
         self.corrected.clear()
         return self.points([row for row in rows if row.pane < before])
 
@@ -213,11 +213,11 @@ class LiveMetric:
         self.state.connection.execute("update metrics set not_before = ? where id = ?", (time, self.id))
         self.standing.not_before = time
 
-    def early(self, changed: Mapping[int, Iterable[int]]) -> list[Point]:
+    def early(self, changed: Mapping[int, Collection[int]]) -> list[Point]:
         """The values so far of open windows, for the series that changed."""
         rows: list[PaneRow] = []
         for pane, series in sorted(changed.items()):
-            rows += self.state.windows.rows(self.id, pane, pane + 1, series)
+            rows += self.state.windows.some_rows(self.id, pane, series)
         return self.points(rows, early=True)
 
     def points(self, rows: Sequence[PaneRow], *, early: bool = False) -> list[Point]:

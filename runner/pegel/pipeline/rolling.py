@@ -57,7 +57,7 @@ class RollingMetric(LiveMetric):
     def _corrections(self, before: int) -> list[Point]:  # noqa: ARG002 - see the module
         """Closed steps are final; the panes they were made of are read again for the steps to come."""
         for pane, series in self.corrected.items():
-            for row in self.state.windows.rows(self.id, pane, pane + 1, series):
+            for row in self.state.windows.some_rows(self.id, pane, series):
                 self._replace(row)
         self.corrected.clear()
         return []

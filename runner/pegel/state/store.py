@@ -110,7 +110,7 @@ class State:
             connection.execute("commit")
         except BaseException as error:
             self._undo()
-            if isinstance(error, sqlite3.Error):
+            if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
                 raise StateError(f"cannot write to {self.path}: {error}", fatal=_fatal(error)) from error
             raise
         self.keys.saved(keys)

@@ -7,7 +7,7 @@ wrote. The row at `TOTAL` holds what a series has counted since it exists, by th
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +15,9 @@ from pegel.state.members import Members
 
 TOTAL = -(2**62)
 """Pane of a series' cumulative row."""
+
+_MANY = 64
+"""Series from which reading a whole pane is cheaper than reading them one by one."""
 
 _FIXED = ("pane", "series", "records", "corrections")
 
@@ -97,22 +100,24 @@ class WindowTables:
             ((metric, *row) for row in rows),
         )
 
-    def rows(self, metric: int, since: int, before: int, series: Iterable[int] | None = None) -> list[PaneRow]:
-        """The rows of the panes in [since, before), of all series or of those given, by (pane, series)."""
+    def rows(self, metric: int, since: int, before: int) -> list[PaneRow]:
+        """The rows of the panes in [since, before), by (pane, series)."""
         statements = self._statements[metric]
-        if series is None:
-            found = self._connection.execute(
-                f"{statements.select} where pane >= ? and pane < ? order by pane, series", (since, before)
-            )
-            return [_pane_row(row, statements.scalars) for row in found]
-        result = []
-        for one in sorted(series):
-            found = self._connection.execute(
-                f"{statements.select} where pane >= ? and pane < ? and series = ? order by pane",
-                (since, before, one),
-            )
-            result += [_pane_row(row, statements.scalars) for row in found]
-        return result
+        found = self._connection.execute(
+            f"{statements.select} where pane >= ? and pane < ? order by pane, series", (since, before)
+        )
+        return [_pane_row(row, statements.scalars) for row in found]
+
+    def some_rows(self, metric: int, pane: int, series: Collection[int]) -> list[PaneRow]:
+        """The rows of some series in one pane, by series."""
+        if len(series) > _MANY:
+            return [row for row in self.rows(metric, pane, pane + 1) if row.series in series]
+        statements = self._statements[metric]
+        found = [
+            self._connection.execute(f"{statements.select} where pane = ? and series = ?", (pane, one)).fetchone()
+            for one in sorted(series)
+        ]
+        return [_pane_row(row, statements.scalars) for row in found if row is not None]
 
     def total(self, metric: int) -> list[PaneRow]:
         """The cumulative rows of a metric."""
