@@ -24,6 +24,7 @@ class CrashPoints:
     Attributes:
         passed: How often each point was passed, by name.
         hit: How often a crash happened at each point, by name.
+        disk_errors: How many statements failed because of the disk.
         dead: A crash has happened; whoever touches a seam now only learns that again.
     """
 
@@ -31,14 +32,30 @@ class CrashPoints:
         self.passed: Counter[str] = Counter()
         self.hit: Counter[str] = Counter()
         self.dead = False
+        self.disk_errors = 0
         self._left = 0
         self._name = ""
+        self._disk_fails_in = 0
+        self._disk_fails_for = 0
 
     def arm(self, after: int, name: str = "") -> None:
         """Crash at the `after`-th point from now on (0 for never), of any name or of one."""
         self._left = after
         self._name = name
         self.dead = False
+
+    def break_disk(self, after: int, times: int) -> None:
+        """Let statements fail, `times` in a row, beginning with the `after`-th from now on."""
+        self._disk_fails_in, self._disk_fails_for = after, times
+
+    def use_disk(self) -> None:
+        """A statement is about to run."""
+        if self._disk_fails_in > 1:
+            self._disk_fails_in -= 1
+        elif self._disk_fails_for:
+            self._disk_fails_for -= 1
+            self.disk_errors += 1
+            raise sqlite3.OperationalError("database or disk is full")
 
     def reach(self, name: str) -> None:
         """Pass a point."""
@@ -122,6 +139,7 @@ _WRITES = re.compile(
     r"\s*(?:insert(?:\s+or\s+\w+)?\s+into|replace\s+into|update|delete\s+from)\s+\W?(\w+)", re.IGNORECASE
 )
 _COMMIT = re.compile(r"\s*(?:commit|end)\b", re.IGNORECASE)
+_ROLLBACK = re.compile(r"\s*rollback\b", re.IGNORECASE)
 
 Rewrite = Callable[["CrashConnection", str], str]
 """Sees each statement before it runs, and may change it: the hook of mutants."""
@@ -188,6 +206,8 @@ class CrashCursor(sqlite3.Cursor):
             sql = connection.rewrite(connection, sql)
         if _COMMIT.match(sql):
             connection.points.reach("before commit")
+        if not _ROLLBACK.match(sql):  # giving up needs no room
+            connection.points.use_disk()
         return sql
 
     def _after(self, sql: str) -> None:

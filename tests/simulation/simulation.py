@@ -10,14 +10,14 @@ import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pegel.errors import PegelError
+from pegel.errors import PegelError, StateError
 from simulation.actors import Application, Network, Rotator, draw_habits
 from simulation.crashes import CrashClock, CrashFiles, CrashPoints, Database, Rewrite, SimulatedCrash
-from simulation.oracle import SECOND, Row, totals, windows
+from simulation.oracle import SECOND, Row, rolling, totals, windows
 from simulation.sinks import Receiver, SimSink, SimView
 from simulation.stage import LOG, Build, Stage, Subject, Timing
 from simulation.world import SimClock, SimFiles
@@ -41,8 +41,10 @@ class Outcome:
         wrong: Everything that is not as it must be, as sentences; empty is the aim.
         crashes: How often the runner crashed, by the name of the point.
         passed: How often each point was passed.
+        disk_errors: Statements that failed because of the disk.
         records: Records that the application wrote.
         windows: Windows that were compared.
+        steps: Rolling windows that were compared.
         rotations: Steps of rotation and compression.
     """
 
@@ -51,7 +53,9 @@ class Outcome:
     crashes: Counter[str] = field(default_factory=Counter)
     passed: Counter[str] = field(default_factory=Counter)
     records: int = 0
+    disk_errors: int = 0
     windows: int = 0
+    steps: int = 0
     rotations: int = 0
 
 
@@ -63,12 +67,14 @@ class Script:
         ticks: Moments of the workload.
         crash_every: Points between two crashes, on average; 0 for none.
         crash_at: Crash at exactly this point of the whole run instead (1 is the first).
+        rolling: Whether the runner makes rolling windows.
         rewrite: Changes statements on their way to the database (a mutant's hook).
     """
 
     ticks: int = 120
     crash_every: int = 60
     crash_at: int = 0
+    rolling: bool = True
     rewrite: Rewrite | None = None
 
 
@@ -98,6 +104,7 @@ class Simulation:
         self.subject: Subject | None = None
         self.outcome = Outcome(seed)
         self._latest_wall = 0.0
+        self._opened = False
         self.points.arm(script.crash_at)
 
     def run(self) -> Outcome:
@@ -108,6 +115,7 @@ class Simulation:
         self._compare()
         self._end_life()
         self.outcome.crashes, self.outcome.passed = self.points.hit, self.points.passed
+        self.outcome.disk_errors = self.points.disk_errors
         self.outcome.records = len(self.application.written)
         return self.outcome
 
@@ -133,7 +141,7 @@ class Simulation:
 
     def _disturb(self) -> None:
         """Something of the world goes wrong, or right again."""
-        what = self.rng.choice(["network", "files", "clock", "restart"])
+        what = self.rng.choice(["network", "files", "clock", "restart", "disk"])
         if what == "network":
             network = self.rng.choice(self.network)
             network.down = not network.down
@@ -143,6 +151,8 @@ class Simulation:
                 self.rng.choice([self.files.deny, self.files.break_reads])(LOG)
         elif what == "clock" and self.habits.skewed:
             self.application.shift_clock()
+        elif what == "disk":
+            self.points.break_disk(self.rng.randint(1, 40), self.rng.choice([1, 1, 2, 60]))
         elif what == "restart" and self.subject is not None:
             self._guarded(self.subject.close)
             self._end_life()
@@ -171,8 +181,9 @@ class Simulation:
         if self.script.crash_every:
             self._plan_crash()
         subject = self.build(self._stage())
-        self.subject = subject
+        self.subject, self._opened = subject, False
         subject.open()
+        self._opened = True
 
     def _plan_crash(self) -> None:
         """When this life ends: after a number of points, or at one of the rare ones by name."""
@@ -203,10 +214,21 @@ class Simulation:
             return bool(act())
         except SimulatedCrash:
             self._end_life()
+        except (StateError, sqlite3.OperationalError):
+            self._survive()
         except (PegelError, ArithmeticError, LookupError, TypeError, ValueError, OSError, sqlite3.Error) as error:
             self.outcome.wrong.append(f"the runner failed: {error!r}")
             self._end_life()
         return False
+
+    def _survive(self) -> None:
+        """The state could not be written: a service waits and goes on, or gives up and is started again."""
+        if not self.points.disk_errors:
+            self.outcome.wrong.append("the state failed on a disk without a fault")
+        if self._opened and self.rng.random() < 0.7:
+            self.clock.advance(5.0)
+        else:
+            self._end_life()
 
     def _end_life(self) -> None:
         """The process is gone: memory, descriptors, locks, uncommitted transactions."""
@@ -226,8 +248,9 @@ class Simulation:
         self.files.heal()
         for network in self.network:
             network.healed = True
-        self.script = Script(ticks=0, crash_every=0)
         self.points.arm(0)
+        self.points.break_disk(0, 0)
+        self.script = replace(self.script, crash_every=0)
         for _ in range(round(self._end_seconds() / END_STEP)):
             self._rest()
             self.clock.advance(END_STEP)
@@ -263,9 +286,24 @@ class Simulation:
             }
             self.outcome.wrong += difference(receiver.name, expected, found)
             self.outcome.wrong += receiver.broken
+            self._compare_rolling(receiver)
         shown = {key: (values["n"], values["total"]) for key, values in self._counters().items()}
         self.outcome.wrong += difference("metrics", totals(self.application.written), shown)
         self.outcome.wrong += self.view.broken
+
+    def _compare_rolling(self, receiver: Receiver) -> None:
+        """Closed steps are final, so what they show is certain only where nothing came late."""
+        if not self.script.rolling or self.habits.late or self.habits.skewed:
+            return
+        found = {
+            start: (sent.values["recent"], sent.values["people"])
+            for ((metric, _), start), sent in receiver.points.items()
+            if metric == "active"
+        }
+        every, over = round(self.timing.every * SECOND), round(self.timing.over * SECOND)
+        expected = rolling(self.application.written, every, over, round(self.clock.wall() * SECOND))
+        self.outcome.steps += len(expected)
+        self.outcome.wrong += difference(f"{receiver.name} rolling", expected, found)
 
     def _counters(self) -> dict[str, dict[str, Any]]:
         """What the view shows of the counted metric, by key."""

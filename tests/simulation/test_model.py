@@ -16,14 +16,16 @@ from simulation.model_mutants import (
     NoBarrier,
     NotFrozen,
 )
-from simulation.simulation import simulate
+from simulation.simulation import Script, simulate
+
+SCRIPT = Script(rolling=False)
 
 PINNED: dict[type[Model], int] = {ArchiveIsSkipped: 0, HalfWrittenArchive: 0, NoBarrier: 0, NotFrozen: 95}
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_the_reference_runner_is_right_through_every_crash(seed: int) -> None:
-    outcome = simulate(seed, model)
+    outcome = simulate(seed, model, SCRIPT)
     assert outcome.wrong == []
     assert outcome.crashes.total() > 0
 
@@ -32,11 +34,11 @@ def test_the_reference_runner_is_right_through_every_crash(seed: int) -> None:
 def test_a_broken_variant_is_caught_by_its_seed(mutant: type[Model]) -> None:
     """A harness that cannot see a mistake is no evidence of its absence."""
     seed = PINNED.get(mutant, 3)
-    assert simulate(seed, model).wrong == []
-    assert simulate(seed, mutant).wrong != []
+    assert simulate(seed, model, SCRIPT).wrong == []
+    assert simulate(seed, mutant, SCRIPT).wrong != []
 
 
 def test_a_seed_gives_the_same_run_again() -> None:
     """A failure that cannot be repeated cannot be fixed."""
-    first, second = simulate(7, model), simulate(7, model)
+    first, second = simulate(7, model, SCRIPT), simulate(7, model, SCRIPT)
     assert (first.crashes, first.passed, first.records) == (second.crashes, second.passed, second.records)
