@@ -1,0 +1,144 @@
+"""Writes docs/reference.md from the docstrings and annotations of the components: `python docs/reference.py`."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from pegel.metrics.definition import Metric, Value
+from pegel.plan import RunnerSettings, SinkPlan, SourcePlan, TimeOptions
+from pegel.units import Duration, Size, show_duration, show_size
+
+TARGET = Path(__file__).with_name("reference.md")
+
+HEAD = """# Reference
+
+Every word that a configuration can use. This page is generated from the components themselves; `pegel check` \
+enforces it. Durations and sizes are texts with a unit (`"90s"`, `"64MiB"`).
+"""
+
+TABLES: tuple[tuple[str, str, type], ...] = (
+    ("`[runner]`", "", RunnerSettings),
+    ("`[[sources]]`: every source", "", SourcePlan),
+    ("`time = { … }` of a source", "", TimeOptions),
+    ("`[[metrics]]`", "", Metric),
+    ("`values.NAME = { … }` of a metric", "", Value),
+    ("`[[sinks]]`: every sink", "", SinkPlan),
+)
+
+ROOMS = (("sources", "Sources"), ("formats", "Formats"), ("enrichers", "Enrichers"), ("sinks", "Sinks"))
+
+HIDDEN = {"source", "format", "enrichers", "columns", "sink", "type", "constant_labels"}
+"""Fields of a plan that are objects by then, or are said elsewhere on the page."""
+
+RENAMED = {"sources": "from"}
+
+
+def sections(doc: str) -> dict[str, str]:
+    """A docstring by its headings; the text before the first is under ""."""
+    parts = re.split(r"^(Options|Example|Attributes|Raises|Source):\n", inspect.cleandoc(doc), flags=re.M)
+    found = {"": parts[0].strip()}
+    found.update({name: textwrap.dedent(text).strip("\n") for name, text in zip(parts[1::2], parts[2::2], strict=True)})
+    return found
+
+
+def options(text: str) -> dict[str, str]:
+    """The entries of an Options section."""
+    found: dict[str, str] = {}
+    name = ""
+    for line in text.splitlines():
+        match = re.match(r"(\w+): (.*)", line)
+        if match:
+            name, found[match[1]] = match[1], match[2]
+        elif name:
+            found[name] += " " + line.strip()
+    return found
+
+
+def shown(kind: Any) -> str:
+    """A type in the words of the configuration."""
+    text = str(kind)
+    for real, word in ((str(Duration), "duration"), (str(Size), "size")):
+        text = text.replace(real, word)
+    text = re.sub(r"<class '([\w.]+)'>", r"\1", text)
+    text = re.sub(r"\b(?:collections\.abc|typing|pathlib|pegel\.\w+(?:\.\w+)*)\.", "", text)
+    words = (("Sequence", "list"), ("tuple", "list"), ("Mapping", "table"), ("dict", "table"), ("frozenset", "list"))
+    for real, word in words:
+        text = re.sub(rf"\b{real}\b", word, text)
+    text = re.sub(r"Literal\[([^\]]*)\]", lambda match: match[1].replace("'", '"').replace(", ", " or "), text)
+    return text.replace(" | None", "").replace("|", "or").replace("str", "text").replace("Path", "path")
+
+
+def default(field: dataclasses.Field[Any], kind: Any) -> str:
+    """A default the way the configuration would write it; empty where there is none to show."""
+    if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+        return "required"
+    value = field.default if field.default is not dataclasses.MISSING else field.default_factory()  # type: ignore[misc]
+    if value is None or (isinstance(value, list | tuple | dict | frozenset) and not value) or value == "":
+        return ""
+    if kind is Duration:
+        return f'`"{show_duration(value)}"`'
+    if kind is Size:
+        return f'`"{show_size(value).replace(" ", "").replace(".0", "")}"`'
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, list | tuple):
+        return "`[" + ", ".join(f'"{one}"' for one in value) + "]`"
+    return f"`{value}`" if isinstance(value, int | float) else f'`"{value}"`'
+
+
+def table(component: type) -> Iterator[str]:
+    """The options of a component as a table."""
+    told = options(sections(component.__doc__ or "").get("Options", ""))
+    hints = get_type_hints(component)
+    fields = [
+        field
+        for field in dataclasses.fields(component)
+        if field.init and not field.name.startswith("_") and field.name not in HIDDEN
+    ]
+    if not fields:
+        return
+    yield "| option | type | default | what it means |"
+    yield "|---|---|---|---|"
+    for field in fields:
+        kind = hints[field.name]
+        meaning = told.get(field.name, "").replace("|", "\\|")
+        name = RENAMED.get(field.name, field.name) if component is Metric else field.name
+        yield f"| `{name}` | {shown(kind)} | {default(field, kind)} | {meaning} |"
+
+
+def component_page(word: str, target: str) -> Iterator[str]:
+    """One component: what it promises, its options, an example."""
+    module, name = target.split(":")
+    component = getattr(importlib.import_module(module), name)
+    parts = sections(component.__doc__ or "")
+    yield f"### `{word}`\n"
+    yield parts[""] + "\n"
+    yield from table(component)
+    yield ""
+    if "Example" in parts:
+        yield "```toml\n" + parts["Example"] + "\n```\n"
+
+
+def page() -> str:
+    """The whole page."""
+    lines = [HEAD]
+    for title, _, component in TABLES:
+        lines += [f"## {title}\n", sections(component.__doc__ or "")[""] + "\n", *table(component), ""]
+    for room, title in ROOMS:
+        lines.append(f"## {title}\n")
+        for word, target in sorted(importlib.import_module(f"pegel.{room}").BUILTIN.items()):
+            lines += component_page(word, target)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(page(), encoding="utf-8")
+    sys.stdout.write(f"{TARGET.name} written\n")

@@ -1,0 +1,85 @@
+"""Documents that cannot lie: generated ones are fresh, every block of TOML is accepted, every command exists."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from pegel.config import load
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.S | re.M)
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    return [
+        (f"{page.relative_to(ROOT)}:{page.read_text()[: match.start()].count(chr(10)) + 1}", match[2])
+        for page in PAGES
+        for match in BLOCK.finditer(page.read_text())
+        if match[1] == language
+    ]
+
+
+def test_the_reference_is_what_the_components_say() -> None:
+    """`python docs/reference.py` makes it."""
+    spec = importlib.util.spec_from_file_location("reference", ROOT / "docs" / "reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.TARGET.read_text() == module.page()
+
+
+@pytest.mark.parametrize(("place", "text"), [pytest.param(*block, id=block[0]) for block in blocks("toml")])
+def test_every_toml_block_is_accepted(place: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fragment is completed with what it leaves out; a whole file is loaded as it stands."""
+    del place
+    monkeypatch.chdir(tmp_path)
+    config = tmp_path / "config.toml"
+    config.write_text(completed(text))
+    load(config, environ={"INFLUX_URL": "http://127.0.0.1:8086", "HOSTNAME": "here"})
+
+
+def completed(text: str) -> str:
+    """A fragment with a source to read from, where it has none of its own."""
+    parsed = tomllib.loads(text)
+    for entry in [*parsed.get("enrichers", []), *parsed.get("metrics", [])]:
+        names = entry.get("from", [])
+        for name in [names] if isinstance(names, str) else names:
+            if name not in [source.get("name") for source in parsed.get("sources", [])]:
+                text += SOURCE.format(name=name)
+                parsed = tomllib.loads(text)
+    if not parsed.get("sources"):
+        text += SOURCE.format(name="filler")
+    return text
+
+
+SOURCE = """
+[[sources]]
+name = "{name}"
+type = "file"
+path = "access.log"
+format = {{ type = "lines", template = '{{client}} {{page}} {{status:int}} {{bytes:int}} {{token}} {{user_agent}} {{time}}' }}
+time = {{ column = "time", format = "iso8601" }}
+"""
+
+
+@pytest.mark.parametrize(("place", "text"), [pytest.param(*block, id=block[0]) for block in blocks("sh")])
+def test_every_command_exists(place: str, text: str) -> None:
+    """The words after `pegel` and `./dev` are words that these understand."""
+    from pegel.cli import COMMANDS
+
+    del place
+    known = {"pegel": set(COMMANDS), "./dev": set(re.findall(r"^(\w+)\)$", (ROOT / "dev").read_text(), re.M))}
+    for line in text.splitlines():
+        words = line.split("#")[0].split()
+        for program, commands in known.items():
+            name = next((word for word in words if word.endswith(program) or word == program), None)
+            if name is not None and words.index(name) + 1 < len(words):
+                following = words[words.index(name) + 1]
+                assert following in commands or following.startswith("-"), line
