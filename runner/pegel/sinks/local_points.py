@@ -93,16 +93,14 @@ class LocalPoints:
         number, _, _ = self._metric(metric)
         return sorted(self._series(number, labels or {}).values(), key=lambda each: sorted(each.items()))
 
-    def newest_windows(self, metric: str, count: int) -> list[int]:
-        """The starts of the newest `count` windows, oldest of them first."""
+    def newest_windows(self, metric: str, count: int, before_us: int | None = None) -> list[int]:
+        """The starts of the newest `count` windows (that start before a time), oldest of them first."""
         number, _, _ = self._metric(metric)
         starts: list[int] = []
-        before = _ALWAYS[1]
+        before = _ALWAYS[1] if before_us is None else before_us
         while len(starts) < count:
             # One step down the index per window, however many series it has.
-            ((start,),) = self._query(
-                "select max(start_us) from points where metric = ? and start_us < ?", number, before
-            )
+            ((start,),) = self._query(_NEWEST, number, before)
             if start is None:
                 break
             starts.append(start)

@@ -6,7 +6,6 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from hashlib import blake2b
 from json import JSONEncoder
 
 MAX_LABEL = 1024
@@ -30,6 +29,8 @@ def clean(text: str, limit: int = MAX_LABEL) -> str:
     text is replaced by a short hash of it, so that two long texts that differ still differ.
     """
     if len(text) > limit:
+        from hashlib import blake2b  # 5 ms that a command should not pay before it meets such a text
+
         digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
         text = f"{text[: limit - 20]}~{digest}"
     if text.isascii() and text.isprintable():

@@ -1,0 +1,72 @@
+"""Points for scripts: CSV and JSON, exact and always in the same order."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
+
+from pegel.cli.timelines import columns
+from pegel.sinks import Point
+from pegel.sinks.influx import fields_of
+from pegel.sinks.local_points import StoredMetric
+from pegel.sinks.ndjson import document, show_time
+from pegel.sinks.safe_text import distinct_names, to_json
+from pegel.units import show_duration
+
+Export = Literal["csv", "json", "ndjson"]
+
+_METRIC_COLUMNS = ("metric", "series", "every", "oldest", "newest", "help")
+
+
+def points_text(points: Sequence[Point], form: Export) -> str:
+    """Points as CSV, as a JSON array with one point per line, or as lines of JSON.
+
+    The columns of CSV are time, labels, values, revision; a histogram has one per bucket, its sum and its count.
+    """
+    return _csv(_point_rows(points)) if form == "csv" else _json(map(document, points), form)
+
+
+def metrics_text(metrics: Sequence[StoredMetric], form: Export) -> str:
+    """Metrics in the same forms; CSV is without their kinds."""
+    documents = [_metric_document(metric) for metric in metrics]
+    if form == "csv":
+        return _csv([_METRIC_COLUMNS, *[[each[name] for name in _METRIC_COLUMNS] for each in documents]])
+    return _json(documents, form)
+
+
+def _point_rows(points: Sequence[Point]) -> Iterator[Sequence[object]]:
+    labels, _ = columns(points)
+    flat = [dict(fields_of(point.values)) for point in points]
+    values = list(dict.fromkeys([name for fields in flat for name in fields]))
+    yield distinct_names(["time", *labels, *values, "revision"])
+    for point, fields in zip(points, flat, strict=True):
+        pairs = dict(point.labels)
+        row = [*[pairs.get(name, "") for name in labels], *[fields.get(name, "") for name in values]]
+        yield [show_time(point.start_us), *row, point.revision]
+
+
+def _metric_document(metric: StoredMetric) -> dict[str, object]:
+    return {
+        "metric": metric.name,
+        "help": metric.help,
+        "kinds": dict(metric.kinds),
+        "series": metric.series,
+        "every": show_duration(metric.width_us / 1e6),
+        "oldest": show_time(metric.oldest_us),
+        "newest": show_time(metric.newest_us),
+    }
+
+
+def _csv(rows: Iterable[Sequence[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _json(documents: Iterable[object], form: Export) -> str:
+    lines = [to_json(each) for each in documents]
+    if form == "ndjson":
+        return "".join([f"{line}\n" for line in lines])
+    return "[\n  " + ",\n  ".join(lines) + "\n]\n" if lines else "[]\n"
