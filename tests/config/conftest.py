@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,8 @@ SOURCE = """
 name = "shop"
 type = "config.parts:Tail"
 path = "/var/log/shop.log"
-format = { type = "config.parts:Words", columns = { time = "VARCHAR", page = "VARCHAR", client = "VARCHAR", bytes = "BIGINT" } }
+format.type = "config.parts:Words"
+format.columns = { time = "VARCHAR", page = "VARCHAR", client = "VARCHAR", bytes = "BIGINT" }
 time = { column = "time", format = "iso8601" }
 private = ["client"]
 """
@@ -56,8 +56,3 @@ class Folder:
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
-
-
-@pytest.fixture
-def sentences(folder: Folder) -> Callable[[str], list[str]]:
-    return folder.problems

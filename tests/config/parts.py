@@ -1,5 +1,6 @@
 """Small components for configurations in tests: `type = "config.parts:Tail"`."""
 
+# ruff: noqa: ARG002 - the arguments are those of the contracts
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

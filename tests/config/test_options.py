@@ -85,7 +85,7 @@ def built(text: str, cls: type[Any] = Everything) -> Any:
         ("anything = [1, { a = 2 }]", "anything", [1, {"a": 2}]),
     ],
 )
-def test_each_type_has_one_spelling(text, name, value):
+def test_each_type_has_one_spelling(text: str, name: str, value: object) -> None:
     result = built(text)
     assert getattr(result, name) == value
     assert type(getattr(result, name)) is type(value)
@@ -123,27 +123,27 @@ def test_each_type_has_one_spelling(text, name, value):
         ('text = "odd"', "1:1  this does not fit together"),
     ],
 )
-def test_each_mistake_has_its_sentence(text, sentence):
+def test_each_mistake_has_its_sentence(text: str, sentence: str) -> None:
     assert built(text) == [f"c.toml:{sentence}"]
 
 
-def test_a_number_from_the_environment_stays_a_string():
+def test_a_number_from_the_environment_stays_a_string() -> None:
     """Variables are replaced inside strings only, so a number option is never half text."""
     assert built('number = "${N}"') == ["c.toml:1:10  number: must be a whole number, not a string"]
 
 
-def test_the_value_of_a_variable_is_in_no_message():
+def test_the_value_of_a_variable_is_in_no_message() -> None:
     """`wait = "${TOKEN}"` is a slip that must not print the token."""
     (sentence,) = built('wait = "${TOKEN}"')
     assert "hunter2" not in sentence
     assert "${TOKEN}" in sentence
 
 
-def test_a_misspelt_required_option_is_one_problem_not_two():
+def test_a_misspelt_required_option_is_one_problem_not_two() -> None:
     assert built('pth = "x"\ntoken = "x"', Needy) == ['c.toml:1:1  pth: unknown option; did you mean "path"?']
 
 
-def test_a_secret_is_read_from_its_file(tmp_path):
+def test_a_secret_is_read_from_its_file(tmp_path: Path) -> None:
     """Files are how systemd, Docker and Ansible hand over secrets; the newline at the end is not part of it."""
     (tmp_path / "token").write_text("hunter2\n")
     result = built(f'path = "x"\ntoken_file = "{tmp_path}/token"', Needy)
@@ -159,15 +159,15 @@ def test_a_secret_is_read_from_its_file(tmp_path):
         ('token_file = "x"\ntoken = "y"', '2:1  token_file: "token" is given too; one of the two is enough'),
     ],
 )
-def test_a_secret_file_that_gives_no_secret_is_refused(text, sentence):
+def test_a_secret_file_that_gives_no_secret_is_refused(text: str, sentence: str) -> None:
     assert built(f'path = "x"\n{text}', Needy) == [f"c.toml:{sentence}"]
 
 
-def test_options_know_what_is_required():
+def test_options_know_what_is_required() -> None:
     assert {name: option.required for name, option in options(Needy).items()} == {"path": True, "token": True}
 
 
-def test_a_type_without_a_meaning_in_toml_is_a_mistake_of_ours():
+def test_a_type_without_a_meaning_in_toml_is_a_mistake_of_ours() -> None:
     @dataclass
     class Wrong:
         thing: bytes = b""

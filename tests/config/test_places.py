@@ -28,7 +28,7 @@ def same(left: Any, right: Any) -> bool:
 
 @settings(max_examples=150, deadline=None)
 @given(documents())
-def test_every_value_that_tomli_finds_has_a_place_and_nothing_else_has(text):
+def test_every_value_that_tomli_finds_has_a_place_and_nothing_else_has(text: str) -> None:
     """A value without a place would be a crash while a problem is reported."""
     values = parsed(text)
     assert set(scan(text).spots) == {path for path, _ in walk(values)}
@@ -36,7 +36,7 @@ def test_every_value_that_tomli_finds_has_a_place_and_nothing_else_has(text):
 
 @settings(max_examples=150, deadline=None)
 @given(documents())
-def test_the_text_at_a_place_is_the_value(text):
+def test_the_text_at_a_place_is_the_value(text: str) -> None:
     """The caret must stand under what is meant, so the text found there has to be that value."""
     values = parsed(text)
     places = scan(text)
@@ -49,7 +49,7 @@ def test_the_text_at_a_place_is_the_value(text):
 
 @settings(max_examples=150, deadline=None)
 @given(documents())
-def test_each_character_of_a_string_is_found_in_the_text(text):
+def test_each_character_of_a_string_is_found_in_the_text(text: str) -> None:
     """Expressions are checked as values; their errors are shown in the text, behind escapes and joins."""
     values = parsed(text)
     places = scan(text)
@@ -63,7 +63,7 @@ def test_each_character_of_a_string_is_found_in_the_text(text):
 
 
 @given(st.text(max_size=60), st.data())
-def test_line_and_column_are_those_of_an_editor(text, data):
+def test_line_and_column_are_those_of_an_editor(text: str, data: Any) -> None:
     places = Places(text, {})
     offset = data.draw(st.integers(0, len(text)))
     line, column = places.line_column(offset)
@@ -72,7 +72,7 @@ def test_line_and_column_are_those_of_an_editor(text, data):
     assert places.line(line) == text.split("\n")[line - 1]
 
 
-def test_a_key_and_its_value_have_different_places():
+def test_a_key_and_its_value_have_different_places() -> None:
     """An unknown option is shown at its key, a wrong value at the value."""
     places = scan('[[a]]\nb.c = "x"\nd = { e = 1 }\n')
     spots = {path: (spot.key, spot.start) for path, spot in places.spots.items()}
@@ -81,14 +81,14 @@ def test_a_key_and_its_value_have_different_places():
     assert spots["a", 0, "d", "e"] == (22, 26)
 
 
-def test_tables_of_the_second_element_belong_to_the_second_element():
+def test_tables_of_the_second_element_belong_to_the_second_element() -> None:
     places = scan("[[a]]\n[a.b]\nx = 1\n[[a]]\n[a.b]\nx = 2\n[[a.c]]\ny = 1\n")
     assert places.line_column(places.spots["a", 1, "b", "x"].start) == (6, 5)
     assert ("a", 1, "c", 0, "y") in places.spots
 
 
 @pytest.mark.parametrize("text", ["a = " + "[" * 60 + "]" * 60, ".".join(["a"] * 60) + " = 1"])
-def test_nesting_beyond_reason_is_refused(text):
+def test_nesting_beyond_reason_is_refused(text: str) -> None:
     """What follows walks the tree by recursion, so its depth must have a bound."""
     with pytest.raises(TooDeep, match=str(MAX_DEPTH)):
         scan(text)

@@ -23,10 +23,10 @@ COMMANDS = {
     "show": "Print a configuration with its presets spelled out.",
     "preview": "Print the points of the configured or given input, all windows closed.",
     "points": "Show the points of the embedded store.",
-    "state": "Say in words what the state holds.",
+    "state": "Show the state: how far each source is, what is open, what waits.",
     "demo": "Watch the speed-test job on invented data.",
 }
-"""Commands in the order of a first acquaintance; the sentence is the first of the function's docstring."""
+"""Commands in the order of a first acquaintance; the sentence begins the function's docstring."""
 
 FINE, FAILED, REFUSED, STATE_REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
 

@@ -17,12 +17,12 @@ from pegel.table import Columns
 
 def add_enrichers(nodes: Sequence[Node], drafts: Sequence[SourceDraft], problems: list[Problem]) -> None:
     """Add the enrichers to the sources that they name, in the order of the file."""
-    by_name = {draft.name: draft for draft in drafts if draft.name}
+    by_name = {draft.name: draft for draft in drafts}
     shared = set(options(EnricherEntry))
     for node in nodes:
         entry = build(EnricherEntry, node.only(shared), problems)
         enricher = component(Enricher, BUILTIN, node, problems, shared=shared)
-        for name in referred(node, list(by_name), problems) if entry else ():
+        for name in referred(node, drafts, problems) if entry else ():
             draft = by_name[name]
             if enricher is None:
                 draft.usable = False
@@ -30,8 +30,10 @@ def add_enrichers(nodes: Sequence[Node], drafts: Sequence[SourceDraft], problems
                 _add(enricher, node, draft, problems)
 
 
-def referred(node: Node, known: Sequence[str], problems: list[Problem]) -> list[str]:
+def referred(node: Node, drafts: Sequence[SourceDraft], problems: list[Problem]) -> list[str]:
     """The sources that `from` names; the only one where nothing is said."""
+    known = [draft.name for draft in drafts if draft.name]
+    nameless = len(known) < len(drafts)  # what refers to a source that has lost its name is not wrong
     written = node.table.get("from")
     if written is None:
         if len(known) > 1:
@@ -44,6 +46,8 @@ def referred(node: Node, known: Sequence[str], problems: list[Problem]) -> list[
             problems.append(name.problem(f'"{name.value}" is named twice'))
         elif name.value in known:
             found.append(name.value)
+        elif nameless:
+            continue
         elif isinstance(name.value, str):
             message = f'there is no source "{name.value}"' + (f"; there is {listed(known)}" if known else "")
             problems.append(name.problem(message, did_you_mean(name.value, known)))

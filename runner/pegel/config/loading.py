@@ -33,6 +33,7 @@ class Declared:
         root: The root of the main file.
         runner: The `[runner]` table, if there is one.
         sources: And the other lists in the order of the files.
+        lost: Sources of which nothing is known but their name.
     """
 
     root: Node
@@ -41,6 +42,7 @@ class Declared:
     enrichers: list[Node] = field(default_factory=list)
     metrics: list[Node] = field(default_factory=list)
     sinks: list[Node] = field(default_factory=list)
+    lost: list[Node] = field(default_factory=list)
 
     def nodes(self) -> Iterator[Node]:
         """All tables."""
@@ -115,7 +117,9 @@ def declare(path: Path, environ: Mapping[str, str], problems: list[Problem], fol
         _take(declared, root, problems)
     expansion = expand(declared.sources, environ, folder)
     problems.extend(expansion.problems)
-    declared.sources = expansion.sources
+    declared.sources, declared.lost = expansion.sources, expansion.lost
+    if not any("sources" in root.table for root in roots):
+        problems.append(declared.root.problem("there is no [[sources]] entry; nothing would be read"))
     declared.enrichers = [*expansion.enrichers, *declared.enrichers]
     declared.metrics = [*expansion.metrics, *declared.metrics]
     return declared
@@ -161,9 +165,7 @@ def _tables(section: Node, problems: list[Problem]) -> Iterable[Node]:
 
 def _plan(declared: Declared, environ: Mapping[str, str], problems: list[Problem]) -> tuple[Plan | None, list[Problem]]:
     runner = runner_settings(declared.runner, environ, problems)
-    drafts = draft_sources(declared.sources, problems)
-    if not declared.sources:
-        problems.append(declared.root.problem("there is no [[sources]] entry; nothing would be read"))
+    drafts = draft_sources(declared.sources, declared.lost, problems)
     add_enrichers(declared.enrichers, drafts, problems)
     check_private(drafts, problems)
     metrics = draft_metrics(declared.metrics, drafts, runner, problems)

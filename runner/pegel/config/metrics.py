@@ -33,7 +33,7 @@ def _metric(
     node: Node, drafts: Sequence[SourceDraft], runner: RunnerSettings, problems: list[Problem]
 ) -> Metric | None:
     entry = build(MetricEntry, node, problems)
-    sources = referred(node, [draft.name for draft in drafts if draft.name], problems)
+    sources = referred(node, drafts, problems)
     if entry is None:
         return None
     if "optional" in node.table:

@@ -42,12 +42,14 @@ class Expansion:
 
     Attributes:
         sources: In the order of the file.
+        lost: Those whose preset does not exist: nothing is known of them but their name.
         enrichers: Of the presets, each with the names of its sources in `from`.
         metrics: The same.
         problems: What was found on the way.
     """
 
     sources: list[Node] = field(default_factory=list)
+    lost: list[Node] = field(default_factory=list)
     enrichers: list[Node] = field(default_factory=list)
     metrics: list[Node] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -68,6 +70,8 @@ def expand(sources: Sequence[Node], environ: Mapping[str, str], folder: Path = F
             if name.value not in presets:
                 presets[name.value] = _root(read_preset(name.value, environ, name, folder), name, expansion)
             expansion.sources.append(_overlay(presets[name.value], source))
+        else:
+            expansion.lost.append(source)
     for name_, root in presets.items():
         _share(root, users[name_], expansion)
     return expansion

@@ -29,8 +29,8 @@ def runner_settings(node: Node | None, environ: Mapping[str, str], problems: lis
     settings = settings or RunnerSettings()
     if any(variable in environ for variable in _variables()):
         settings = dataclasses.replace(settings, **_from_environment(environ, problems))
-    for option, message in _wrong(settings):
-        problems.append(_problem(node, environ, option, message))
+    for path, message in _wrong(settings):
+        problems.append(_problem(node, environ, path, message))
     return settings
 
 
@@ -48,23 +48,23 @@ def _variables() -> list[str]:
     return [PREFIX + name.upper() for name in options(RunnerSettings)]
 
 
-def _wrong(settings: RunnerSettings) -> Iterator[tuple[str, str]]:
+def _wrong(settings: RunnerSettings) -> Iterator[tuple[tuple[str, ...], str]]:
     for name in settings.labels:
         message = wrong_word(name, "label")
         if message:
-            yield "labels", message
+            yield ("labels", name), message
     if settings.prefix and not _PREFIX.fullmatch(settings.prefix):
-        yield "prefix", f'"{settings.prefix}" is no beginning of a metric name'
+        yield ("prefix",), f'"{settings.prefix}" is no beginning of a metric name'
     if settings.workers < 0:
-        yield "workers", "must be 0 (one per core) or more"
+        yield ("workers",), "must be 0 (one per core) or more"
 
 
-def _problem(node: Node | None, environ: Mapping[str, str], option: str, message: str) -> Problem:
+def _problem(node: Node | None, environ: Mapping[str, str], path: tuple[str, ...], message: str) -> Problem:
     """A problem of a setting, where it was set."""
-    variable = PREFIX + option.upper()
+    variable = PREFIX + path[0].upper()
     if variable in environ or node is None:
         return Problem(_ENVIRONMENT, variable, message)
-    return node.table[option].problem(message)
+    return node.find(path)[0].problem(message, at_key=len(path) > 1)
 
 
 def _from_environment(environ: Mapping[str, str], problems: list[Problem]) -> dict[str, Any]:

@@ -78,10 +78,11 @@ class SourceDraft:
         )
 
 
-def draft_sources(nodes: Sequence[Node], problems: list[Problem]) -> list[SourceDraft]:
-    """Read the sources, all but their enrichers."""
+def draft_sources(nodes: Sequence[Node], lost: Sequence[Node], problems: list[Problem]) -> list[SourceDraft]:
+    """Read the sources, all but their enrichers; of the `lost` ones only the names."""
     drafts = [_draft(node, problems) for node in nodes]
-    check_unique([node.table["name"] for node in nodes if "name" in node.table], "source", problems)
+    drafts += [SourceDraft(node, _name(node), usable=False) for node in lost]
+    check_unique([node.table["name"] for node in (*nodes, *lost) if "name" in node.table], "source", problems)
     return drafts
 
 
@@ -104,11 +105,10 @@ def unknown_column(node: Node, name: str, columns: Columns) -> Problem:
 
 def _draft(node: Node, problems: list[Problem]) -> SourceDraft:
     shared = set(options(SourceEntry))
-    name = node.table.get("name")
-    draft = SourceDraft(node, name.value if name and isinstance(name.value, str) else "")
+    draft = SourceDraft(node, _name(node))
     draft.entry = build(SourceEntry, node.only(shared), problems)
-    if name:
-        check_part(name, problems)
+    if "name" in node.table:
+        check_part(node.table["name"], problems)
     draft.source = component(Source, SOURCES, node, problems, shared=shared)
     draft.format = _format(node, problems)
     if draft.format is None or draft.entry is None:
@@ -118,6 +118,12 @@ def _draft(node: Node, problems: list[Problem]) -> SourceDraft:
     _check_time(draft, draft.entry.time, problems)
     _add_labels(draft, draft.entry, problems)
     return draft
+
+
+def _name(node: Node) -> str:
+    """The name as written, empty where there is none."""
+    written = node.table.get("name")
+    return written.value if written and isinstance(written.value, str) else ""
 
 
 def _format(node: Node, problems: list[Problem]) -> Format | None:
@@ -150,12 +156,13 @@ def _check_time(draft: SourceDraft, time: TimeEntry | None, problems: list[Probl
         message = f'the column "{time.column}" is {kind.lower()}, and only text has a format with %'
         problems.append(formats.problem(message))
         return
+    if not _time_options(time).format:
+        problems.append(formats.problem("at least one format is needed"))
+        return
     for form in formats.items or [formats]:
         wrong = _wrong_format(str(form.value))
         if wrong:
             problems.append(form.problem(wrong[0], wrong[1]))
-    if not _time_options(time).format:
-        problems.append(formats.problem("at least one format is needed"))
 
 
 def _wrong_format(form: str) -> tuple[str, str] | None:
@@ -168,7 +175,7 @@ def _wrong_format(form: str) -> tuple[str, str] | None:
     try:
         bind(f"try_strptime(text, {literal(form)})", {"text": "VARCHAR"})
     except ExpressionError as error:
-        return f'"{form}" is not a time format: {error.message}', ""
+        return f'"{form}" is not a time format: {error.message.partition(": ")[2]}', ""
     directives = set(_DIRECTIVE.findall(form))
     if any(date <= directives for date in _DATES):
         return None
