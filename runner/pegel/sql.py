@@ -1,7 +1,7 @@
 """SQL expressions of the config: bound against known columns before anything runs.
 
-This module owns DuckDB's syntax tree. DuckDB parses and binds, and is asked on a private connection that can reach nothing. The shape of the
-tree differs between DuckDB versions, so whatever else needs it (the metric language) goes through here.
+This module owns DuckDB's syntax tree, whose shape differs between versions: whatever else needs it (the metric
+language) goes through here. DuckDB parses and binds, asked on a private connection that can reach nothing.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from pegel.metrics.partials import Keys, Labels, Members, Partials
 from pegel.metrics.program import Program
 from pegel.table import Row, Table
 
-FEW = 200
+FEW = 500
 """Up to so many records are folded in Python (measured: where both ways cost the same)."""
 
 OTHER = "__other__"
@@ -32,35 +32,22 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 def fold(program: Program, table: Table, keys: Keys) -> Partials:
     """Fold a table into partials; it is read up to four times, so it should be a kept one."""
-    few = _few_records(program, table)
-    if few is not None:
-        return _fold_few(program, few, keys)
-    partials = Partials()
-    _fold_scalars(program, table, partials)
+    if table.at_most is not None and table.at_most <= FEW:
+        return _fold_few(program, table, keys)
+    pane, partials = program.pane(table), Partials()
+    _fold_scalars(program, table, pane, partials)
     if program.sets and partials.rows:
-        _fold_sets(program, table, keys, partials)
+        _fold_sets(program, table, pane, keys, partials)
     if program.buckets and partials.rows:
-        _fold_buckets(program, table, partials)
+        _fold_buckets(program, table, pane, partials)
     return _with_clean_labels(program, partials)
 
 
 # --- few records: each is lifted by SQL and merged here ---------------------------------------------------------
 
 
-def _few_records(program: Program, table: Table) -> list[Row] | None:
-    """One row per record (pane, time, labels, rejects, scalars, set values, buckets), None if there are many."""
-    lifts = [*(column.x for column in program.scalars), *program.sets, *program.buckets]
-    singles = [single.format(x=f"_x{c.x}") for c in program.scalars for single in c.how.single]
-    picked = ["_p", "_t", *(f"_l{n}" for n in range(len(program.labels)))]
-    picked += [f"_r{n}" for n in range(len(program.rejects))]
-    picked += [*singles, *(f"_x{x}" for x in program.sets), *(f"_x{x}" for x in program.buckets)]
-    records = program.records(table, lifts, rejects=True)
-    rows = table.batch.query(f"select {', '.join(picked)} from ({records}) limit {FEW + 1}")
-    return rows if len(rows) <= FEW else None
-
-
-def _fold_few(program: Program, rows: Sequence[Row], keys: Keys) -> Partials:
-    rejects = 2 + len(program.labels)
+def _fold_few(program: Program, table: Table, keys: Keys) -> Partials:
+    rejects = 1 + len(program.labels)
     scalars = rejects + len(program.rejects)
     sets = scalars + sum(len(column.names) for column in program.scalars)
     buckets = sets + len(program.sets)
@@ -68,24 +55,36 @@ def _fold_few(program: Program, rows: Sequence[Row], keys: Keys) -> Partials:
     members: dict[tuple[int, int, Labels], set[str]] = {}
     counts: Counter[tuple[int, int, Labels, int]] = Counter()
     unusable: Counter[str] = Counter()
-    for row in rows:
-        pane, labels = row[0], _labels(row[2:rejects])
+    for row in table.batch.query(program.each(table)):
+        time, pane, labels = row[0], program.windows.pane_start(row[0]), _labels(row[1:rejects])
         unusable.update(r[0] for r, bad in zip(program.rejects, row[rejects:scalars], strict=True) if bad)
-        key, values = (pane, labels), row[scalars:sets]
-        if key in merged:
-            records, earliest, held = merged[key]
-            merged[key] = records + 1, min(earliest, row[1]), merge_scalars(program.scalars, held, values)
-        else:
-            merged[key] = 1, row[1], values
+        _merge_record(program, merged, (pane, labels), time, row[scalars:sets])
         for number, text in enumerate(row[sets:buckets]):
             if text is not None:
                 members.setdefault((number, pane, labels), set()).add(text)
-        counts.update((n, pane, labels, bucket) for n, bucket in enumerate(row[buckets:]) if bucket is not None)
+        for number, bucket in enumerate(row[buckets:]):
+            if bucket is not None:
+                counts[number, pane, labels, bucket] += 1
     partials = Partials(rows=[(*key, *row) for key, row in merged.items()], unusable=dict(unusable))
     partials.sets = [entry for key, texts in members.items() for entry in _hashed(program, key, texts, keys)]
     partials.buckets = [(*key, count) for key, count in counts.items()]
     _count_overflow(program, partials)
     return partials
+
+
+def _merge_record(
+    program: Program,
+    merged: dict[tuple[int, Labels], tuple[int, int, Values]],
+    key: tuple[int, Labels],
+    time: int,
+    scalars: Values,
+) -> None:
+    known = merged.get(key)
+    if known is None:
+        merged[key] = 1, time, scalars
+    else:
+        records, earliest, held = known
+        merged[key] = records + 1, min(earliest, time), merge_scalars(program.scalars, held, scalars)
 
 
 def _hashed(
@@ -102,11 +101,11 @@ def _hashed(
 # --- many records: DuckDB groups them ---------------------------------------------------------------------------
 
 
-def _fold_scalars(program: Program, table: Table, partials: Partials) -> None:
+def _fold_scalars(program: Program, table: Table, pane: str, partials: Partials) -> None:
     keys = program.keys()
     picked = [keys, "count(*)", "min(_t)", *(f"count(*) filter (where _r{n})" for n in range(len(program.rejects)))]
     picked += [one.format(x=f"_x{column.x}") for column in program.scalars for one in column.how.fold]
-    records = program.records(table, (column.x for column in program.scalars), rejects=True)
+    records = program.records(table, pane, (column.x for column in program.scalars), rejects=True)
     rows = table.batch.query(f"select {', '.join(picked)} from ({records}) group by {keys}")
     end = 1 + len(program.labels)
     scalars = end + 2 + len(program.rejects)
@@ -119,23 +118,38 @@ def _fold_scalars(program: Program, table: Table, partials: Partials) -> None:
     _count_overflow(program, partials)
 
 
-def _fold_sets(program: Program, table: Table, keys: Keys, partials: Partials) -> None:
+def _fold_sets(program: Program, table: Table, pane: str, keys: Keys, partials: Partials) -> None:
     """Members are made distinct first and hashed then, once per epoch that needs them."""
     by = program.keys()
-    distinct = " union all ".join(
-        f"select distinct {number} as _s, {by}, _x{x} as _v from ({program.records(table, [x])}) where _x{x} is not null"
-        for number, x in enumerate(program.sets)
-    )
+    distinct = _distinct_values(program, table, pane)
     epochs = sorted({epoch for row in partials.rows for epoch in program.windows.epochs(row[0])})
-    reach = program.windows.epoch_length + (program.windows.over or 0)
-    ranges = ", ".join(f"({epoch}, {epoch + reach}, $k{number}::blob)" for number, epoch in enumerate(epochs))
+    secrets = {f"k{number}": keys(epoch) for number, epoch in enumerate(epochs)}
+    if len(epochs) == 1:
+        source, epoch, key = f"({distinct})", str(epochs[0]), "$k0::blob"
+    else:
+        reach = program.windows.epoch_length + (program.windows.over or 0)
+        ranges = ", ".join(f"({start}, {start + reach}, $k{number}::blob)" for number, start in enumerate(epochs))
+        table_of_keys = f"(values {ranges}) as epochs(_e, _until, _k)"  # as `Windows.epochs` says
+        source, epoch, key = f"({distinct}) join {table_of_keys} on _p >= _e and _p < _until", "_e", "_k"
     rows = table.batch.query(
-        f"select _s, _e, {by}, string_agg(left(sha256(_k || encode(_v)), 16), '') from ({distinct})"
-        f" join (values {ranges}) as epochs(_e, _until, _k) on _p >= _e and _p < _until group by _s, _e, {by}",
-        {f"k{number}": keys(epoch) for number, epoch in enumerate(epochs)},
+        f"select _s, {epoch} as _e, {by}, string_agg(left(sha256({key} || encode(_v)), 16), '')"
+        f" from {source} group by _s, _e, {by}",
+        secrets,
     )
     for row, members in zip(rows, _sorted_members([row[-1] for row in rows]), strict=True):
         partials.sets.append((row[0], row[2], row[1], _texts(row[3:-1]), members))
+
+
+def _distinct_values(program: Program, table: Table, pane: str) -> str:
+    """A SELECT of set `_s`, the keys and the distinct values `_v`; one pass and one hash table for all sets."""
+    by, values = program.keys(), [f"_x{x}" for x in program.sets]
+    present = " or ".join(f"{value} is not null" for value in values)
+    unpivoted = f"unnest({list(range(len(values)))}) as _s, unnest([{', '.join(values)}]) as _v"
+    records = program.records(table, pane, program.sets)
+    return (
+        f"select distinct _s, {by}, _v from (select {by}, {unpivoted} from ({records}) where {present})"
+        " where _v is not null"
+    )
 
 
 def _sorted_members(digests: Sequence[str]) -> Iterable[Members]:
@@ -148,11 +162,11 @@ def _sorted_members(digests: Sequence[str]) -> Iterable[Members]:
         yield members
 
 
-def _fold_buckets(program: Program, table: Table, partials: Partials) -> None:
+def _fold_buckets(program: Program, table: Table, pane: str, partials: Partials) -> None:
     by = program.keys()
     rows = table.batch.query(
         " union all ".join(
-            f"select {number}, {by}, _x{x}, count(*) from ({program.records(table, [x])})"
+            f"select {number}, {by}, _x{x}, count(*) from ({program.records(table, pane, [x])})"
             f" where _x{x} is not null group by {by}, _x{x}"
             for number, x in enumerate(program.buckets)
         )

@@ -88,7 +88,7 @@ def _is_scaled(node: Node, constants: list[float | None]) -> bool:
         return False
     factor = next(value for value in constants if value is not None)
     by: str = node["function_name"]
-    return factor > 0 and (by == "*" or (by == "/" and constants[1] is not None))
+    return bool(factor > 0) and (by == "*" or (by == "/" and constants[1] is not None))
 
 
 def _arrivals(parsed: Parsed, calls: list[Call], metric: Metric) -> ExpressionError | None:
