@@ -101,7 +101,8 @@ def resample(values: Values, count: int) -> list[float | None]:
     """The values averaged in `count` groups of neighbours; a group without values stays without."""
     groups = [values[len(values) * each // count : len(values) * (each + 1) // count] for each in range(count)]
     present = [[value for value in group if value is not None] for group in groups]
-    return [sum(group) / len(group) if group else None for group in present]
+    # Each divided first: the sum of two very large numbers is infinite.
+    return [sum([value / len(group) for value in group]) if group else None for group in present]
 
 
 def short(value: float) -> str:
@@ -147,10 +148,11 @@ def _digits(value: float) -> str:
 def _ticks(lowest: float, highest: float) -> list[float]:
     """Three to seven round numbers around the values; 0 is one of them unless that would flatten the line."""
     low, high = max(lowest, -_LARGE), min(highest, _LARGE)
-    if 0 <= low < high * 0.6 or high - low < 1 / _LARGE:
-        low = min(low, 0.0)
+    flat = high - low <= max(abs(low), abs(high), 1 / _LARGE) * 1e-12
+    if flat or 0 <= low < high * 0.6:
+        low, high = min(low, 0.0), max(high, 0.0)
     if high - low < 1 / _LARGE:
-        high = max(high, 0.0) or low + 1.0
+        high = low + 1.0
     step = _round_step((high - low) / 4)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [step * number for number in range(first, max(last, first + 1) + 1)]
@@ -163,11 +165,14 @@ def _round_step(step: float) -> float:
 
 def _scale_labels(ticks: Sequence[float], height: int) -> list[str]:
     """The ticks beside the lines of the plot, from the top; only the outer ones where there is little room."""
+    shown = ticks if height > 2 * len(ticks) - 2 else (ticks[0], ticks[-1])
+    texts = [short(int(tick) if tick == int(tick) else tick) for tick in shown]
+    if len(set(texts)) < len(texts):  # 100,000 and 100,100 would both be 100k
+        texts = [f"{tick:,.12g}" for tick in shown]
     labels = [""] * height
-    lines = height - 1
-    for tick in ticks if height > 2 * len(ticks) - 2 else (ticks[0], ticks[-1]):
-        line = round((tick - ticks[0]) / (ticks[-1] - ticks[0]) * lines)
-        labels[lines - line] = short(int(tick) if tick == int(tick) else tick)
+    for tick, text in zip(shown, texts, strict=True):
+        share = (tick - ticks[0]) / (ticks[-1] - ticks[0])
+        labels[height - 1 - _dot(share, height)] = text
     return labels
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
@@ -60,9 +58,12 @@ def _metric_document(metric: StoredMetric) -> dict[str, object]:
 
 
 def _csv(rows: Iterable[Sequence[object]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    return "".join([",".join([_cell(str(value)) for value in row]) + "\n" for row in rows])
+
+
+def _cell(text: str) -> str:
+    """A text as RFC 4180 has it (the csv module leaves a lone carriage return bare, and its own reader stumbles)."""
+    return '"' + text.replace('"', '""') + '"' if any(each in text for each in '",\r\n') else text
 
 
 def _json(documents: Iterable[object], form: Export) -> str:

@@ -86,7 +86,8 @@ def charts(lines: Timelines, terminal: Terminal, height: int = 10) -> list[str]:
     """A chart per value, with the lines of its series and a legend."""
     windows = lines.windows
     dates = _several_days(windows[0], windows[-1])
-    times = [clock(start, date=dates) for start in dict.fromkeys((windows[0], windows[len(windows) // 2], windows[-1]))]
+    middle = [windows[len(windows) // 2]] if len(windows) % 2 or len(windows) > 20 else []  # else there is none
+    times = [clock(start, date=dates) for start in dict.fromkeys((windows[0], *middle, windows[-1]))]
     shown: list[str] = []
     for value, named in lines.lines.items():
         plot = line_chart(
@@ -111,7 +112,8 @@ def rows(points: Sequence[Point], terminal: Terminal) -> list[str]:
         for point in points
     ]
     numbers = [all(not isinstance(point.values.get(name), str) for point in points) for name in values]
-    return table(["time", *labels, *values], body, [True, *[False] * len(labels), *numbers], terminal)
+    header = ["time".ljust(len(body[0][0])), *labels, *values]
+    return table(header, body, [True, *[False] * len(labels), *numbers], terminal)
 
 
 def figure(value: Value | Histogram) -> str:
