@@ -25,8 +25,8 @@ def basic(text: str) -> str:
 
 def multiline(text: str) -> str:
     """A text as a multi-line basic string with a line join in the middle."""
-    inner = basic(text)[1:-1].replace("\\n", "\n")
-    return f'"""\n{inner}\\\n   \n\t"""'
+    halves = [basic(half)[1:-1].replace("\\n", "\n") for half in (text[: len(text) // 2], text[len(text) // 2 :])]
+    return '"""\n' + "\\  \n   \n\t".join(halves) + '"""'
 
 
 def literal(text: str) -> str:

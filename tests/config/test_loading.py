@@ -84,8 +84,10 @@ def test_several_sources_in_one_metric_agree_on_types(folder: Folder) -> None:
     both = METRIC.replace('every = "1m"', 'every = "1m"\nfrom = ["shop", "other"]')
     assert folder.problems(SOURCE + other + both.replace("count(*)", "sum(extra)")) == []
     assert folder.problems(SOURCE + other + both.replace("count(*)", "max(bytes)")) == [
-        'config.toml:23:8  metrics[0].from: the column "bytes" is bigint in "shop" and varchar in "other"; '
-        "their types must agree"
+        (
+            'config.toml:23:8  metrics[0].from: the column "bytes" is bigint in "shop" and varchar in "other"; '
+            "their types must agree"
+        )
     ]
 
 
@@ -93,7 +95,7 @@ def test_private_columns_of_every_source_are_protected(folder: Folder) -> None:
     """A column that is private in one source cannot become public by another one that also has it."""
     other = SOURCE.replace('"shop"', '"other"').replace('private = ["client"]', "")
     both = METRIC.replace('every = "1m"', 'every = "1m"\nfrom = ["other", "shop"]').replace('"page"', '"client"')
-    (problem,) = folder.problems(SOURCE + other + both)
+    (problem,) = folder.problems(other + SOURCE + both)
     assert "metrics[0].labels[0]" in problem
     assert "private" in problem
 
@@ -122,6 +124,19 @@ def test_a_wrong_source_does_not_make_its_metrics_wrong(folder: Folder) -> None:
     assert problem.startswith("config.toml:7:")
 
 
+def test_a_source_that_has_lost_its_name_is_one_problem(folder: Folder) -> None:
+    text = SOURCE.replace('name = "shop"\n', "") + METRIC.replace("every", 'from = "shop"\nevery')
+    assert folder.problems(text) == ["config.toml:2:1  sources[0].name: required, but missing"]
+
+
+def test_a_variable_without_a_value_is_one_problem(folder: Folder) -> None:
+    """The text that is left in its place is no duration, but nobody wrote it as one."""
+    text = SOURCE + 'poll_interval = "${NOPE}"\n' + METRIC
+    assert folder.problems(text) == [
+        "config.toml:10:18  sources[0].poll_interval: the environment variable NOPE is not set"
+    ]
+
+
 def test_the_prefix_and_labels_of_the_runner_are_on_every_metric(folder: Folder) -> None:
     plan = load(folder.write("runner = { prefix = 'acme_', labels = { site = 'b' } }\n" + GOOD), folder.environ)
     assert plan.metrics[0].name == "acme_shop_requests"
@@ -135,8 +150,10 @@ def test_what_would_do_nothing_is_a_warning(folder: Folder) -> None:
     assert folder.warnings(SOURCE + idle + METRIC.replace("every", 'from = "shop"\nevery') + sink) == [
         "config.toml:12:8  sources[1].name: no metric reads this source",
         "config.toml:21:8  metrics[0].name: no sink takes this metric",
-        'config.toml:29:12  sinks[0].metrics[0]: "shop_request" matches no metric; there is shop_requests; '
-        'did you mean "shop_requests"?',
+        (
+            'config.toml:29:12  sinks[0].metrics[0]: "shop_request" matches no metric; there is shop_requests; '
+            'did you mean "shop_requests"?'
+        ),
         'config.toml:29:28  sinks[0].metrics[1]: "other_*" matches no metric; there is shop_requests',
     ]
 
