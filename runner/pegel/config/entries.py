@@ -168,7 +168,8 @@ class SinkEntry:
         name: Its outbox belongs to it; the `type` if nothing is said.
         type: What kind of sink it is.
         metrics: Patterns of the metrics that it takes, all by default; names with the runner's `prefix`.
-        early_interval: Time between early values of open windows; only for sinks that overwrite.
+        early_interval: Time between early values of open windows; only for sinks that overwrite
+            (default: 10s; `local` with every commit).
         outbox: What is kept for it while it does not answer.
 
     Example:
@@ -182,5 +183,5 @@ class SinkEntry:
     name: str | None = None
     type: str
     metrics: str | Sequence[str] = ("*",)
-    early_interval: Duration = Duration(10.0)
+    early_interval: Duration | None = None
     outbox: OutboxEntry = field(default_factory=OutboxEntry)

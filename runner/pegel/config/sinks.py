@@ -64,7 +64,7 @@ def _plan(entry: SinkEntry, sink: Sink) -> SinkPlan:
         type=entry.type,
         sink=sink,
         metrics=(entry.metrics,) if isinstance(entry.metrics, str) else tuple(entry.metrics),
-        early_interval=entry.early_interval,
+        early_interval=sink.early_interval if entry.early_interval is None else entry.early_interval,
         max_bytes=entry.outbox.max_bytes,
         max_age=entry.outbox.max_age,
         when_full=entry.outbox.when_full,

@@ -55,6 +55,7 @@ class Delivery:
         self._frozen = [request.id for request in state.outbox.requests(plan.name, _IN_FLIGHT)]
         self._last_handed = 0
         self._last_early = float("-inf")
+        self._open = False
         self.handed: deque[Request] = deque()
         self.wake = threading.Event()
         self.failures = 0
@@ -165,6 +166,9 @@ class Delivery:
             return None
         request = self.handed[0]
         try:
+            if not self._open:
+                self.sink.open()
+                self._open = True
             self.sink.send(request.payload)
         except Retryable as error:
             self._postpone(error)

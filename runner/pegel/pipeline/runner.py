@@ -72,6 +72,8 @@ class Runner:
             StateError: The state cannot be used, or a rename is not declared.
         """
         settings = self.plan.runner
+        for sink in self.plan.sinks:
+            sink.sink.settle_in(settings.state)
         self.state = State(settings.state, self._connect, accept_loss=self._accept_state_loss)
         self._spill = settings.state / "spill"
         self._spill.mkdir(exist_ok=True)

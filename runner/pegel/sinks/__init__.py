@@ -9,7 +9,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pegel.units import Duration
 
 BUILTIN = {
     "file": "pegel.sinks.file:File",
@@ -60,6 +63,9 @@ class Sink(ABC):
     Used by one thread of its own: `open`, `encode` and `send`, `close`. It does not retry, sleep or log.
     """
 
+    early_interval: ClassVar[Duration] = Duration(10.0)
+    """Time between early values of open windows, where the config does not say."""
+
     @property
     def overwrites(self) -> bool:
         """A later revision replaces an earlier one, so early values of open windows are welcome."""
@@ -78,6 +84,9 @@ class Sink(ABC):
     def remote(self) -> bool:
         """What it stores is outside this machine."""
         return False
+
+    def settle_in(self, directory: Path) -> None:  # noqa: B027 (most sinks keep nothing on this machine)
+        """Learn the runner's state directory, where a sink may keep what it has to remember."""
 
     def open(self) -> None:  # noqa: B027 (there may be nothing to prepare)
         """Prepare to send; may raise a Retryable."""

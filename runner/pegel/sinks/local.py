@@ -36,6 +36,8 @@ class Local(Sink):
         max_bytes = "256MiB"
     """
 
+    early_interval = Duration(0.0)  # with every commit: `pegel points` is live
+
     path: Path | None = None
     max_age: Duration = Duration(30 * 86400.0)
     max_bytes: Size = Size(256 * 2**20)
@@ -44,6 +46,10 @@ class Local(Sink):
     @property
     def overwrites(self) -> bool:
         return True
+
+    def settle_in(self, directory: Path) -> None:
+        if self.path is None:
+            self.path = directory / "points.db"
 
     def open(self) -> None:
         if self._store is None:

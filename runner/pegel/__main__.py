@@ -1,0 +1,5 @@
+"""`python -m pegel` is `pegel`."""
+
+from pegel.cli import main
+
+main()
