@@ -51,7 +51,7 @@ def draw_habits(rng: random.Random) -> Habits:
         delayed=rng.random() < 0.5,
         keep=rng.randint(1, 4),
         lines=rng.choice([1, 1, 2]),
-        late=rng.choice([0.0, 0.0, 0.03]),
+        late=rng.choice([0.0, 0.0, 0.1]),
         skewed=rng.random() < 0.25,
         births=rng.random() < 0.3,
         faulty=rng.random() < 0.3,
@@ -135,7 +135,7 @@ class Application:
     def _record(self) -> Record:
         age = self._rng.uniform(0.0, 4.0)
         if self._rng.random() < self._habits.late:
-            age = self._rng.uniform(30.0, 3600.0)
+            age = self._rng.choice([self._rng.uniform(30.0, 200.0), self._rng.uniform(30.0, 3600.0)])
         self._pending = Record(
             number=self._first_number + len(self.written),
             time_us=round((self.true_time() - age) * SECOND),

@@ -120,6 +120,9 @@ class Model:
     def close(self) -> None:
         self.db.close()
 
+    def late(self) -> int:
+        return 0
+
     def step(self) -> bool:
         try:
             entries = self.unfinished(self.reader.entries())

@@ -68,12 +68,26 @@ class Product:
 
     def open(self) -> None:
         self.runner.open()
+        self.exchange()
+        for view in self.runner.views:
+            view.refresh(self.runner.turn.metrics, now=True)
+            view.show()
+        if self.runner.commit_due():  # in the service a turn may come before the first read
+            self.runner.commit()
 
     def step(self) -> bool:
+        self.exchange()
         worked = self.runner.step()
         for view in self.runner.views:
             view.show()
         return worked
+
+    def exchange(self) -> None:
+        """Where a mutant puts its broken parts in; called before anything uses them."""
+
+    def late(self) -> int:
+        counters = self.runner.state.counters()
+        return sum(value for (name, _), value in counters.items() if name in ("late_total", "too_late_total"))
 
     def close(self) -> None:
         self.runner.close()

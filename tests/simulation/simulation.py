@@ -105,6 +105,7 @@ class Simulation:
         self.outcome = Outcome(seed)
         self._latest_wall = 0.0
         self._opened = False
+        self._down_for = 0
         self.points.arm(script.crash_at)
 
     def run(self) -> Outcome:
@@ -113,6 +114,7 @@ class Simulation:
             self._tick()
         self._settle()
         self._compare()
+        self._compare_late()
         self._end_life()
         self.outcome.crashes, self.outcome.passed = self.points.hit, self.points.passed
         self.outcome.disk_errors = self.points.disk_errors
@@ -156,6 +158,7 @@ class Simulation:
         elif what == "restart" and self.subject is not None:
             self._guarded(self.subject.close)
             self._end_life()
+            self._down_for = self.rng.choice([0, 1, 10, 40])
 
     def _pass_time(self) -> None:
         slow = self.rng.random() < 0.05 and not self.application.half and not self.rotator.busy
@@ -165,8 +168,9 @@ class Simulation:
     # --- the runner's lives
 
     def _live(self) -> None:
-        if self.subject is None and self.rng.random() < 0.15:
-            return  # down for this moment
+        self._down_for -= 1
+        if self.subject is None and (self._down_for > 0 or self.rng.random() < 0.15):
+            return
         for _ in range(self.rng.randint(0, 3)):
             self._guarded(self._step)
 
@@ -214,8 +218,11 @@ class Simulation:
             return bool(act())
         except SimulatedCrash:
             self._end_life()
-        except (StateError, sqlite3.OperationalError):
+        except StateError:
             self._survive()
+        except sqlite3.OperationalError:  # outside of a commit a service does not go on: it is started again
+            self._expect_disk_fault()
+            self._end_life()
         except (PegelError, ArithmeticError, LookupError, TypeError, ValueError, OSError, sqlite3.Error) as error:
             self.outcome.wrong.append(f"the runner failed: {error!r}")
             self._end_life()
@@ -223,12 +230,15 @@ class Simulation:
 
     def _survive(self) -> None:
         """The state could not be written: a service waits and goes on, or gives up and is started again."""
-        if not self.points.disk_errors:
-            self.outcome.wrong.append("the state failed on a disk without a fault")
+        self._expect_disk_fault()
         if self._opened and self.rng.random() < 0.7:
             self.clock.advance(5.0)
         else:
             self._end_life()
+
+    def _expect_disk_fault(self) -> None:
+        if not self.points.disk_errors:
+            self.outcome.wrong.append("the state failed on a disk without a fault")
 
     def _end_life(self) -> None:
         """The process is gone: memory, descriptors, locks, uncommitted transactions."""
@@ -248,7 +258,8 @@ class Simulation:
         self.files.heal()
         for network in self.network:
             network.healed = True
-        self.points.arm(0)
+        if not self.script.crash_at:
+            self.points.arm(0)
         self.points.break_disk(0, 0)
         self.script = replace(self.script, crash_every=0)
         for _ in range(round(self._end_seconds() / END_STEP)):
@@ -304,6 +315,13 @@ class Simulation:
         expected = rolling(self.application.written, every, over, round(self.clock.wall() * SECOND))
         self.outcome.steps += len(expected)
         self.outcome.wrong += difference(f"{receiver.name} rolling", expected, found)
+
+    def _compare_late(self) -> None:
+        """Nothing is late where everything was written in time: no window may close before its records are read."""
+        assert self.subject is not None
+        late = self.subject.late()
+        if late and not self.habits.late and not self.habits.skewed:
+            self.outcome.wrong.append(f"{late} records were late, though all were written in time")
 
     def _counters(self) -> dict[str, dict[str, Any]]:
         """What the view shows of the counted metric, by key."""

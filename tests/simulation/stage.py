@@ -22,6 +22,9 @@ class Subject(Protocol):
 
     def step(self) -> bool: ...
 
+    def late(self) -> int:
+        """Records that came when their window was closed."""
+
     def close(self) -> None: ...
 
 

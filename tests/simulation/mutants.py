@@ -1,0 +1,309 @@
+"""Broken variants of the product: its own classes with one mistake each, or its plan, or its SQL on the way.
+
+Each is a mistake that a real program has made; the number is the one in `reliability.md` 10.4, letters are
+ours. `test_mutants.py` shows that a pinned seed catches every one of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pegel.metrics.partials import Partials
+from pegel.pipeline.delivery import Delivery, Outcome
+from pegel.pipeline.live import LiveMetric, Merged
+from pegel.pipeline.stage import Folded
+from pegel.pipeline.turn import SourceNews, Turn
+from pegel.sinks import Point
+from simulation import model_mutants
+from simulation.crashes import CrashConnection, Rewrite
+from simulation.model import Tail
+from simulation.product import Product
+from simulation.reference_file import ReferenceFile
+from simulation.sinks import decode, encode
+from simulation.stage import Stage
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A broken product.
+
+    Attributes:
+        number: Of `reliability.md` 10.4, or a letter of our own.
+        mistake: What is wrong with it, as a sentence.
+        build: Makes it.
+        rewrite: What it does to its SQL.
+    """
+
+    number: str
+    name: str
+    mistake: str
+    build: Callable[[Stage], Product]
+    rewrite: Rewrite | None = None
+
+
+class _Changed(Product):
+    """A product whose parts are exchanged for broken ones once they are open."""
+
+    turn: type[Turn] | None = None
+    delivery: type[Delivery] | None = None
+    metric: type[LiveMetric] | None = None
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage, self.source())
+
+    def source(self) -> ReferenceFile:
+        return ReferenceFile()
+
+    def exchange(self) -> None:
+        turn: Any = self.runner.turn
+        turn.mutant = self
+        if self.turn is not None:
+            turn.__class__ = self.turn
+        for delivery in self.runner.deliveries:
+            if self.delivery is not None:
+                delivery.__class__ = self.delivery
+        for metric in turn.metrics:
+            if self.metric is not None and metric.metric.over is None:
+                metric.__class__ = self.metric
+
+
+def _commit_here(turn: Turn) -> None:
+    turn._state.connection.execute("commit")
+    turn._state.connection.execute("begin immediate")
+
+
+class _CursorFirstTurn(Turn):
+    def _take(self, folded: Folded) -> None:
+        self._state.positions.move(folded.chunk.source, folded.chunk.positions)
+        _commit_here(self)
+        super()._take(folded)
+
+
+class CursorFirst(_Changed):
+    """The cursor is committed before the numbers."""
+
+    turn = _CursorFirstTurn
+
+
+class _NumbersFirstTurn(Turn):
+    def _take(self, folded: Folded) -> None:
+        positions, chunk = folded.chunk.positions, replace(folded.chunk, positions=())
+        super()._take(replace(folded, chunk=chunk))
+        _commit_here(self)
+        self._state.positions.move(chunk.source, positions)
+
+
+class NumbersFirst(_Changed):
+    """The numbers are committed before the cursor."""
+
+    turn = _NumbersFirstTurn
+
+
+class _DeletingDelivery(Delivery):
+    def send_one(self) -> Outcome | None:
+        if self.handed:
+            self._state.outbox.acknowledge(self.handed[0].id)
+        return super().send_one()
+
+
+class DeletedBeforeSent(_Changed):
+    """The outbox row is gone before the sink has acknowledged it."""
+
+    delivery = _DeletingDelivery
+
+
+class _OnlyThisRunMetric(LiveMetric):
+    def merge(self, partials: Partials) -> Merged:
+        for pane in {row[0] for row in partials.rows}:
+            self.state.connection.execute(f"delete from panes_{self.id} where pane = ?", (pane,))
+        return super().merge(partials)
+
+
+class OnlyThisRun(_Changed):
+    """Each turn writes only the part of the window that it has just read."""
+
+    metric = _OnlyThisRunMetric
+
+
+class _RecomputingDelivery(Delivery):
+    """Sends what the state says now in the place of what was frozen."""
+
+    def send_one(self) -> Outcome | None:
+        if self.handed:
+            request = self.handed[0]
+            self.handed[0] = replace(request, payload=self._now(request.payload))
+        return super().send_one()
+
+    def _now(self, payload: bytes) -> bytes:
+        points = []
+        for sent in decode(payload):
+            values = dict(sent.values)
+            if sent.series[0] == "requests":
+                values["n"] = self._count(sent.start_us, dict(sent.series[1])["key"]) or values["n"]
+            points.append(Point(sent.series[0], sent.series[1], sent.start_us, sent.end_us, values, revision=sent.revision))
+        return encode(points)
+
+    def _count(self, pane: int, key: str) -> int | None:
+        connection = self._state.connection
+        row = connection.execute("select id from metrics where name = 'requests' and until is null").fetchone()
+        found = connection.execute(
+            f"select p.records from panes_{row[0]} p join series s on s.id = p.series"
+            " where p.pane = ? and s.metric = ? and s.labels like ?",
+            (pane, row[0], f'%"{key}"%'),
+        ).fetchone()
+        return found and int(found[0])
+
+
+class NotFrozen(_Changed):
+    """The value is computed again when it is sent."""
+
+    delivery = _RecomputingDelivery
+
+
+class _EagerTurn(Turn):
+    mutant: Product
+
+    def _care(self) -> None:
+        for view in self.mutant.runner.views:
+            view.refresh(self.metrics, now=True)
+            view.show()
+        super()._care()
+
+
+class ShownBeforeCommit(_Changed):
+    """`/metrics` shows what is not committed yet, so a crash takes it back."""
+
+    turn = _EagerTurn
+
+
+class NoDisorder(_Changed):
+    """A window closes as soon as a record of the next one is read."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(replace(stage, timing=replace(stage.timing, disorder=0.0)))
+
+
+class NoLateness(_Changed):
+    """Records of a closed window are dropped."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(replace(stage, timing=replace(stage.timing, lateness=0.0)))
+
+
+class _HastyTurn(Turn):
+    def _idle(self, *args: Any) -> bool:
+        plan, partition, news, now = args
+        return super()._idle(plan, partition, SourceNews(True, news.failing, news.partitions), now)
+
+    def _metric_watermark(self, metric: LiveMetric, news: Any, now: int) -> tuple[int | None, bool]:
+        hasty = {name: replace(one, caught_up=True) for name, one in news.items()}
+        return super()._metric_watermark(metric, hasty, now)
+
+
+class IdleWhileBehind(_Changed):
+    """A source counts as silent though it has not read all there is, as after a long stop."""
+
+    turn = _HastyTurn
+
+
+class _ForgettingMetric(LiveMetric):
+    def _corrections(self, before: int) -> list[Point]:
+        self.corrected.clear()
+        return super()._corrections(before)
+
+
+class LateIsNotSent(_Changed):
+    """A late record is counted, but its window is not sent again."""
+
+    metric = _ForgettingMetric
+
+
+class _SameRevisionMetric(LiveMetric):
+    def point(self, series: int, pane: int, start: int, values: Any, revision: int) -> Point:
+        return super().point(series, pane, start, values, min(revision, 1))
+
+
+class SameRevision(_Changed):
+    """A correction has the revision of the first close, so nobody can tell which one counts."""
+
+    metric = _SameRevisionMetric
+
+
+def _sql(pattern: str, instead: str) -> Rewrite:
+    """A rewrite of statements that match."""
+    expression = re.compile(pattern)
+
+    def rewrite(_: CrashConnection, sql: str) -> str:
+        return expression.sub(instead, sql, count=1)
+
+    return rewrite
+
+
+def _tail(tail: type[Tail]) -> type[_Changed]:
+    """The product over a broken reading of the rotated log."""
+
+    class Source(ReferenceFile):
+        def open(self, world: Any, positions: Sequence[Any]) -> None:
+            super().open(world, positions)
+            self._tail = tail(world.files)
+
+    class Changed(_Changed):
+        def source(self) -> ReferenceFile:
+            return Source()
+
+    return Changed
+
+
+def _of(number: str, build: type[_Changed], rewrite: Rewrite | None = None) -> Mutant:
+    return Mutant(number, build.__name__, build.__doc__ or "", build, rewrite)
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    _of("1", CursorFirst),
+    _of("2", NumbersFirst),
+    _of("3", DeletedBeforeSent),
+    Mutant(
+        "7",
+        "HalfWrittenArchive",
+        "An archive is read while it is written.",
+        _tail(model_mutants.HalfWrittenArchive.tail),
+    ),
+    _of("8", OnlyThisRun),
+    Mutant(
+        "11",
+        "TinyPrefixIsCopy",
+        "A fragment of a few bytes is taken for a copy of the file that begins like it.",
+        _tail(model_mutants.TinyPrefixIsCopy.tail),
+    ),
+    _of("14", NotFrozen),
+    _of("A", ShownBeforeCommit),
+    _of("B", NoDisorder),
+    _of("C", NoLateness),
+    _of("D", IdleWhileBehind),
+    _of("E", LateIsNotSent),
+    _of("F", SameRevision),
+    Mutant(
+        "G",
+        "KeysAreNotKept",
+        "The keys of distinct members are new after every start, so each user counts again.",
+        _Changed,
+        _sql(r"insert or ignore into keys values \(\?, \?, \?\)", "delete from keys where metric = ? and epoch = ? and key <> ? and 0"),
+    ),
+    Mutant(
+        "H",
+        "TotalsAreNotKept",
+        "A counter's total is replaced by the newest increment.",
+        _Changed,
+        _sql(r"records = t\.records \+ excluded\.records", "records = excluded.records"),
+    ),
+    Mutant(
+        "I",
+        "WatermarkIsNotKept",
+        "The watermark of a metric is lost at a stop, so closed windows open and close again.",
+        _Changed,
+        _sql(r"update metrics set watermark = \?", "update metrics set swept = ?"),
+    ),
+)
