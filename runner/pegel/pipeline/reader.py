@@ -39,7 +39,8 @@ class Reader:
         self.log = logging.getLogger(f"pegel.sources.{plan.name}")
         self.wake = threading.Event()
         self.failing = ""
-        self.in_flight = 0
+        self.given = 0
+        self.taken = 0
         self.caught_up = False
         self._clock = clock
         self._pace = pace
@@ -69,7 +70,7 @@ class Reader:
         positions = self.plan.source.consume(piece, frames.consumed, frames.mark)
         if not positions and not frames.consumed and not frames.rejects:
             return None
-        self.in_flight += 1
+        self.given += 1
         return chunk(self.name, piece, frames, positions, round(self._clock.wall() * 1e6))
 
     def _fail(self, error: SourceError) -> None:
@@ -83,6 +84,11 @@ class Reader:
         if self.failing:
             self.log.warning("%s can be read again", self.name)
         self.failing, self._delay = "", _FIRST_DELAY
+
+    @property
+    def in_flight(self) -> int:
+        """Chunks that were read and are not committed. The reader counts one side, the turn the other."""
+        return self.given - self.taken
 
     def ready(self) -> bool:
         """Whether a failed source may be read again."""

@@ -202,7 +202,7 @@ class Runner:
             self.turn = self._new_turn()
             raise
         for folded in self._backlog:
-            self._reader(folded.chunk.source).in_flight -= 1
+            self._reader(folded.chunk.source).taken += 1
         self._backlog = []
         self._unsettled = defaultdict(list)
         for view in self.views:
