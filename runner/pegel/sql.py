@@ -10,7 +10,6 @@ import difflib
 import functools
 import itertools
 import json
-import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any
 
 import duckdb
 
+from pegel import sqlnames
 from pegel.table import Columns, quote
 
 Node = dict[str, Any]
@@ -27,172 +27,7 @@ _SELECT = "select "
 _NOWHERE = 2**64 - 1
 _KEPT_RELATIONS = 64
 
-AGGREGATES = frozenset(
-    [
-        "any_value",
-        "approx_count_distinct",
-        "approx_quantile",
-        "approx_top_k",
-        "arbitrary",
-        "arg_max",
-        "arg_max_null",
-        "arg_max_nulls_last",
-        "arg_min",
-        "arg_min_null",
-        "arg_min_nulls_last",
-        "argmax",
-        "argmin",
-        "array_agg",
-        "arrivals",
-        "avg",
-        "bit_and",
-        "bit_or",
-        "bit_xor",
-        "bitstring_agg",
-        "bool_and",
-        "bool_or",
-        "combine_aggr",
-        "corr",
-        "count",
-        "count_if",
-        "count_star",
-        "countif",
-        "covar_pop",
-        "covar_samp",
-        "decimal_average",
-        "entropy",
-        "favg",
-        "first",
-        "fsum",
-        "geomean",
-        "geometric_mean",
-        "group_concat",
-        "histogram",
-        "histogram_exact",
-        "json_group_array",
-        "json_group_object",
-        "json_group_structure",
-        "kahan_sum",
-        "kurtosis",
-        "kurtosis_pop",
-        "last",
-        "list",
-        "listagg",
-        "lttb",
-        "mad",
-        "max",
-        "max_by",
-        "mean",
-        "median",
-        "min",
-        "min_by",
-        "mode",
-        "product",
-        "quantile",
-        "quantile_cont",
-        "quantile_disc",
-        "regr_avgx",
-        "regr_avgy",
-        "regr_count",
-        "regr_intercept",
-        "regr_r2",
-        "regr_slope",
-        "regr_sxx",
-        "regr_sxy",
-        "regr_syy",
-        "reservoir_quantile",
-        "sem",
-        "skewness",
-        "stddev",
-        "stddev_pop",
-        "stddev_samp",
-        "string_agg",
-        "sum",
-        "sum_no_overflow",
-        "sumkahan",
-        "var_pop",
-        "var_samp",
-        "variance",
-        "variant_group_array",
-        "variant_group_object",
-        "wavg",
-        "weighted_avg",
-    ]
-)
-"""DuckDB's aggregate functions, the macros that hide one, and `arrivals`, which is ours."""
-
-_IMPURE = frozenset(
-    [
-        "ago",
-        "col_description",
-        "current_catalog",
-        "current_connection_id",
-        "current_database",
-        "current_date",
-        "current_localtime",
-        "current_localtimestamp",
-        "current_query",
-        "current_query_id",
-        "current_role",
-        "current_schema",
-        "current_schemas",
-        "current_setting",
-        "current_time",
-        "current_timestamp",
-        "current_transaction_id",
-        "current_user",
-        "currval",
-        "error",
-        "assert_true",
-        "gen_random_uuid",
-        "get_block_size",
-        "get_current_time",
-        "get_current_timestamp",
-        "getenv",
-        "getvariable",
-        "has_any_column_privilege",
-        "has_column_privilege",
-        "has_database_privilege",
-        "has_foreign_data_wrapper_privilege",
-        "has_function_privilege",
-        "has_language_privilege",
-        "has_schema_privilege",
-        "has_sequence_privilege",
-        "has_server_privilege",
-        "has_table_privilege",
-        "has_tablespace_privilege",
-        "in_search_path",
-        "inet_client_addr",
-        "inet_client_port",
-        "inet_server_addr",
-        "inet_server_port",
-        "localtime",
-        "localtimestamp",
-        "nextval",
-        "now",
-        "obj_description",
-        "random",
-        "session_user",
-        "setseed",
-        "setval",
-        "shobj_description",
-        "sleep_ms",
-        "stats",
-        "today",
-        "transaction_timestamp",
-        "txid_current",
-        "user",
-        "uuid",
-        "uuidv4",
-        "uuidv7",
-        "vector_type",
-        "version",
-        "write_log",
-    ]
-)
-_IMPURE_PREFIXES = ("pg_", "current_")
-_ROWS = frozenset({"unnest", "unlist", "generate_subscripts", "regexp_split_to_table"})
-_READERS = re.compile(r"read_\w+|glob|\w+_scan|query|query_table|parquet_\w+|sniff_csv|which_secret")
+_BINDABLE = {"user", "version"}  # with quotes or without, these are columns first
 _REFUSED = {
     "WINDOW": "a window function looks at other records; use an aggregate of a metric",
     "SUBQUERY": "a subquery is not possible here; an expression sees the columns of one record",
@@ -380,6 +215,18 @@ def replace(node: Any, replacements: Mapping[int, Node]) -> Any:
     return node
 
 
+def spelled(node: Node, columns: Columns) -> Node:
+    """A copy of a tree whose columns are spelled as they are declared, so that equal expressions give equal text."""
+    declared = {name.lower(): name for name in columns}
+    renamed = {}
+    for part in walk(node):
+        if part["class"] == "COLUMN_REF":
+            first, *rest = part["column_names"]
+            renamed[id(part)] = {**part, "column_names": [declared.get(first.lower(), first), *rest]}
+    copy: Node = replace(node, renamed)
+    return copy
+
+
 def render(nodes: Sequence[Node]) -> list[str]:
     """The SQL text of each node, in one spelling: equal expressions give equal text."""
     if not nodes:
@@ -465,25 +312,10 @@ def impurity(node: Node) -> str | None:
         return "grouping() has no meaning here"
     if node["class"] == "COLUMN_REF" and len(node["column_names"]) == 1:
         name = node["column_names"][0].lower()
-        return _changing(name) if name in _IMPURE and name != "user" and name != "version" else None
-    return _impure_function(node) if node["class"] == "FUNCTION" else None
-
-
-def _impure_function(node: Node) -> str | None:
-    name = node["function_name"].lower()
-    if name in AGGREGATES:
-        return f"{name} is an aggregate over many records; it belongs into a metric"
-    if name in _IMPURE or name.startswith(_IMPURE_PREFIXES) or (name == "age" and len(node["arguments"]) == 1):
-        return _changing(name)
-    if name in _ROWS:
-        return f"{name} makes several rows of one; an expression gives one value"
-    if _READERS.fullmatch(name):
-        return f"{name} reads files or tables; an expression sees the columns of one record"
+        return sqlnames.changing(name) if name in sqlnames.CHANGING - _BINDABLE else None
+    if node["class"] == "FUNCTION":
+        return sqlnames.refusal(node["function_name"].lower(), len(node["arguments"]))
     return None
-
-
-def _changing(name: str) -> str:
-    return f"{name} depends on when or where it runs; the same records must always give the same numbers"
 
 
 def _lambda_names(node: Node) -> list[str]:

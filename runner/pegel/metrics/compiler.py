@@ -149,13 +149,14 @@ class Compiler:
         nodes = [part for part in (call.argument, call.filter) if part is not None]
         for node in nodes:
             self._used |= sql.used_columns(parsed, self._columns, node)
+        nodes = [sql.spelled(node, self._columns) for node in nodes]
         texts = sql.render(nodes)
         types = sql.node_types(parsed, nodes, texts, self._columns) if nodes else []
         if call.filter is not None and (problems := _not_boolean(types[-1])):
             raise replace(problems[0], position=parsed.position(call.filter))
         argument = Argument(
             name=call.name,
-            sql=_guarded(call.argument, texts[0]) if call.argument is not None else "1",
+            sql=_guarded(nodes[0], texts[0]) if call.argument is not None else "1",
             type=types[0] if call.argument is not None else "INTEGER",
             condition=f"try({texts[-1]})" if call.filter is not None else None,
             constants=call.constants,

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pegel import sql
+from pegel import sql, sqlnames
 from pegel.sql import ExpressionError, Node, Parsed
 
 MERGEABLE = frozenset(
@@ -131,7 +131,7 @@ def _outside(root: Node) -> Iterator[tuple[Node, str | None]]:
     waiting = [root]
     while waiting:
         node = waiting.pop()
-        if node["class"] == "FUNCTION" and node["function_name"].lower() in sql.AGGREGATES:
+        if node["class"] == "FUNCTION" and node["function_name"].lower() in sqlnames.AGGREGATES:
             yield node, None
             continue
         problem = _problem(node)
@@ -213,7 +213,7 @@ def _impure_parts(parsed: Parsed, call: Call) -> list[ExpressionError]:
     errors = []
     for part in (call.argument, call.filter):
         for node in sql.walk(part):
-            if node["class"] == "FUNCTION" and node["function_name"].lower() in sql.AGGREGATES:
+            if node["class"] == "FUNCTION" and node["function_name"].lower() in sqlnames.AGGREGATES:
                 errors.append(ExpressionError("aggregates cannot be nested", parsed.position(node)))
             elif (problem := sql.impurity(node)) is not None:
                 errors.append(ExpressionError(problem, parsed.position(node)))

@@ -75,7 +75,7 @@ def _not_additive(node: Node, parsed: Parsed, calls: dict[int, Call]) -> Express
 
 
 def _is_sum(node: Node) -> bool:
-    return node["class"] == "FUNCTION" and node["function_name"] == "+"
+    return bool(node["class"] == "FUNCTION" and node["function_name"] == "+")
 
 
 def _is_nothing_as_zero(node: Node, constants: list[float | None]) -> bool:
@@ -88,7 +88,7 @@ def _is_scaled(node: Node, constants: list[float | None]) -> bool:
         return False
     factor = next(value for value in constants if value is not None)
     by: str = node["function_name"]
-    return bool(factor > 0) and (by == "*" or (by == "/" and constants[1] is not None))
+    return factor > 0 and (by == "*" or (by == "/" and constants[1] is not None))
 
 
 def _arrivals(parsed: Parsed, calls: list[Call], metric: Metric) -> ExpressionError | None:
