@@ -56,6 +56,8 @@ def read(
 
 def take(form: Format, block: Any, records: int, result: Read) -> None:
     """Add the rows of one block."""
+    if not records:
+        return
     names = list(form.columns())
     with ENGINE.batch() as batch:
         table = form.table(batch, block, frozenset(names))

@@ -19,7 +19,16 @@ def fields(template: str, line: str, null: str | None = None) -> list[str] | Non
 
 def test_an_access_log_line_gives_its_fields() -> None:
     line = 'ab - - [03/Mar/2026:12:00:05 GMT] "GET /x HTTP/1.1" 200 10 "" "Mozilla (X)"'
-    assert fields(OOKLA, line) == ["ab", "-", "03/Mar/2026:12:00:05 GMT", "GET /x HTTP/1.1", "200", "10", "", "Mozilla (X)"]
+    assert fields(OOKLA, line) == [
+        "ab",
+        "-",
+        "03/Mar/2026:12:00:05 GMT",
+        "GET /x HTTP/1.1",
+        "200",
+        "10",
+        "",
+        "Mozilla (X)",
+    ]
 
 
 def test_the_request_ends_at_the_first_status_and_the_agent_takes_every_quote() -> None:

@@ -197,7 +197,9 @@ class _UntilNext(_Assembly):
         """Which runs of lines are records; the others are counted, or wait for more."""
         keep = self.opens[firsts]
         lines = self.cut.lines
-        spans = self.cut.begins[afters - 1] - self.cut.begins[firsts] + lines.ends[afters - 1] - lines.starts[afters - 1]
+        spans = (
+            self.cut.begins[afters - 1] - self.cut.begins[firsts] + lines.ends[afters - 1] - lines.starts[afters - 1]
+        )
         keep &= (spans <= self.cap) | (afters - firsts == 1)
         for row in np.flatnonzero(~keep).tolist():
             first, after = int(firsts[row]), int(afters[row])
@@ -269,9 +271,7 @@ def until_complete(
     return _UntilComplete(cut, opens, join, end, cap, orphan).run(good, is_complete)
 
 
-def until_next(
-    cut: Cut, opens: Mask, join: Sequence[bytes], end: End, cap: int, *, orphan: bool
-) -> Assembled:
+def until_next(cut: Cut, opens: Mask, join: Sequence[bytes], end: End, cap: int, *, orphan: bool) -> Assembled:
     """Records that end before the next line that opens one; the arguments are those of `until_complete`."""
     return _UntilNext(cut, opens, join, end, cap, orphan).run()
 

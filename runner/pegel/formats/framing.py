@@ -284,7 +284,7 @@ class _Work:
     def _replace_invalid(self) -> None:
         if self.piece.isascii():
             return
-        for first, last in _blocks(self.begins, self.ends):
+        for first, last in _blocks(self.begins, self.ends, self.breaks):
             if _is_utf8(self.piece[self.begins[first] : self.ends[last - 1]]):
                 continue
             for line in range(first, last):
@@ -343,12 +343,12 @@ def _places(text: Bytes, start: int, stop: int, anchor: int | None) -> Offsets:
     return np.concatenate(found) if found else np.zeros(0, np.int64)
 
 
-def _blocks(starts: Offsets, ends: Offsets) -> Iterable[tuple[int, int]]:
-    """Ranges of lines of about a mebibyte."""
+def _blocks(starts: Offsets, ends: Offsets, breaks: Sequence[int]) -> Iterable[tuple[int, int]]:
+    """Ranges of lines of about a mebibyte, with a newline between any two of their lines."""
     if not len(starts):
         return
-    edges = np.searchsorted(starts, np.arange(int(starts[0]), int(ends[-1]), _DECODE))
-    yield from pairwise(sorted({0, *edges.tolist(), len(starts)}))
+    edges = [*range(int(starts[0]), int(ends[-1]), _DECODE), *breaks]
+    yield from pairwise(sorted({0, *np.searchsorted(starts, edges).tolist(), len(starts)}))
 
 
 def _is_utf8(text: bytes) -> bool:

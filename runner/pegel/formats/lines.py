@@ -143,15 +143,11 @@ class Lines(Format):
             assert isinstance(shape, _Template)
             matched = shape.matcher.match(piece.lines, piece.marks)
             good = opens & shape.good(piece.lines, matched)
-            done = until_complete(
-                piece, opens, good, shape.whole, self._join, end, self.max_record, orphan=orphan
-            )
+            done = until_complete(piece, opens, good, shape.whole, self._join, end, self.max_record, orphan=orphan)
             block = _Block(done.records, None, shape.rematch(done, matched))
         kept = done.tail == piece.tail
         words = [piece.mark if kept else "", _ORPHAN if done.orphan else ""]
-        rejects = in_order(
-            [*(reject for reject in piece.rejects if reject.offset < done.tail or kept), *done.rejects]
-        )
+        rejects = in_order([*(reject for reject in piece.rejects if reject.offset < done.tail or kept), *done.rejects])
         return Frames(block, len(done.records), done.tail, " ".join(filter(None, words)), rejects)
 
     @cached_property
