@@ -6,7 +6,7 @@ A harness that cannot see them proves nothing. The number is the one in `reliabi
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from simulation.model import Entry, Model, Tail
@@ -43,20 +43,24 @@ class DeletedBeforeSent(Model):
         return payload
 
 
+class _AlwaysNewTail(Tail):
+    def inflate(self, packed: bytes) -> Entry:
+        data = super().inflate(packed)
+        return data and bytearray(data)  # type: ignore[return-value]
+
+
 class ArchiveIsNew(Model):
     """4: a compressed archive is always a new file."""
 
-    class tail(Tail):
-        def inflate(self, packed: bytes) -> Entry:
-            data = super().inflate(packed)
-            return data and bytearray(data)  # type: ignore[return-value]
+    tail = _AlwaysNewTail
 
     def is_finished(self, entry: bytes, done: set[tuple[int, int]]) -> bool:
         if isinstance(entry, bytearray):
             return (zlib.crc32(entry, 1), len(entry)) in done
         return super().is_finished(entry, done)
 
-    def store_cursor(self, finished: Sequence[bytes], offset: int, crc: int) -> None:
+    def store_cursor(self, finished: Iterable[bytes], offset: int, crc: int) -> None:
+        finished = list(finished)
         super().store_cursor(finished, offset, crc)
         for entry in finished:
             if isinstance(entry, bytearray):
@@ -67,12 +71,15 @@ class ArchiveIsNew(Model):
         return isinstance(entry, bytearray) or super().matches(entry, offset, crc)
 
 
+class _SkippingTail(Tail):
+    def inflate(self, packed: bytes) -> Entry:
+        return b"" if super().inflate(packed) else None
+
+
 class ArchiveIsSkipped(Model):
     """5: a compressed archive with a stored offset counts as read."""
 
-    class tail(Tail):
-        def inflate(self, packed: bytes) -> Entry:
-            return b"" if super().inflate(packed) else None
+    tail = _SkippingTail
 
     def matches(self, _entry: bytes, _offset: int, _crc: int) -> bool:
         return True
@@ -90,18 +97,21 @@ class NoContentCheck(Model):
     def unfinished(self, entries: list[Entry]) -> list[Entry]:
         return entries[-1:]
 
-    def matches(self, entry: bytes, offset: int, crc: int) -> bool:
+    def matches(self, entry: bytes, offset: int, _crc: int) -> bool:
         if len(entry) < offset:
             self.db.execute("update cursor set offset = 0, crc = 0")
         return len(entry) >= offset
 
 
+class _ImpatientTail(Tail):
+    def inflate(self, packed: bytes) -> Entry:
+        return zlib.decompressobj(31).decompress(packed) or None
+
+
 class HalfWrittenArchive(Model):
     """7: an archive is read while it is written."""
 
-    class tail(Tail):
-        def inflate(self, packed: bytes) -> Entry:
-            return zlib.decompressobj(31).decompress(packed) or None
+    tail = _ImpatientTail
 
 
 class OnlyThisRun(Model):
@@ -129,12 +139,15 @@ class NoCarry(Model):
         return whole[: len(done)], position, crc
 
 
+class _CredulousTail(Tail):
+    def is_copy(self, archive: bytes, live: bytes) -> bool:
+        return live.startswith(archive[:1]) if b"\n" not in archive else live.startswith(archive)
+
+
 class TinyPrefixIsCopy(Model):
     """11: a fragment of a few bytes is taken for a copy of the file that begins like it."""
 
-    class tail(Tail):
-        def is_copy(self, archive: bytes, live: bytes) -> bool:
-            return live.startswith(archive[:1]) if b"\n" not in archive else live.startswith(archive)
+    tail = _CredulousTail
 
 
 class NoBarrier(Model):

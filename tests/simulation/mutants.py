@@ -20,7 +20,7 @@ from pegel.sinks import Point
 from simulation import model_mutants
 from simulation.crashes import CrashConnection, Rewrite
 from simulation.model import Tail
-from simulation.product import Product
+from simulation.product import Product, with_reference_file
 from simulation.reference_file import ReferenceFile
 from simulation.sinks import decode, encode
 from simulation.stage import Stage
@@ -34,6 +34,7 @@ class Mutant:
         number: Of `reliability.md` 10.4, or a letter of our own.
         mistake: What is wrong with it, as a sentence.
         build: Makes it.
+        sound: Makes the same without the mistake.
         rewrite: What it does to its SQL.
     """
 
@@ -42,6 +43,7 @@ class Mutant:
     mistake: str
     build: Callable[[Stage], Product]
     rewrite: Rewrite | None = None
+    sound: Callable[[Stage], Product] = with_reference_file
 
 
 class _Changed(Product):
@@ -143,7 +145,9 @@ class _RecomputingDelivery(Delivery):
             values = dict(sent.values)
             if sent.series[0] == "requests":
                 values["n"] = self._count(sent.start_us, dict(sent.series[1])["key"]) or values["n"]
-            points.append(Point(sent.series[0], sent.series[1], sent.start_us, sent.end_us, values, revision=sent.revision))
+            points.append(
+                Point(sent.series[0], sent.series[1], sent.start_us, sent.end_us, values, revision=sent.revision)
+            )
         return encode(points)
 
     def _count(self, pane: int, key: str) -> int | None:
@@ -290,7 +294,10 @@ MUTANTS: tuple[Mutant, ...] = (
         "KeysAreNotKept",
         "The keys of distinct members are new after every start, so each user counts again.",
         _Changed,
-        _sql(r"insert or ignore into keys values \(\?, \?, \?\)", "delete from keys where metric = ? and epoch = ? and key <> ? and 0"),
+        _sql(
+            r"insert or ignore into keys values \(\?, \?, \?\)",
+            "delete from keys where metric = ? and epoch = ? and key <> ? and 0",
+        ),
     ),
     Mutant(
         "H",

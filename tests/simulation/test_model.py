@@ -9,18 +9,13 @@ from __future__ import annotations
 import pytest
 
 from simulation.model import Model, model
-from simulation.model_mutants import (
-    MODEL_MUTANTS,
-    ArchiveIsSkipped,
-    HalfWrittenArchive,
-    NoBarrier,
-    NotFrozen,
-)
+from simulation.model_mutants import MODEL_MUTANTS
 from simulation.simulation import Script, simulate
 
 SCRIPT = Script(rolling=False)
 
-PINNED: dict[type[Model], int] = {ArchiveIsSkipped: 0, HalfWrittenArchive: 0, NoBarrier: 0, NotFrozen: 95}
+SEEDS = (3, 1, 55)
+"""Pinned: one of them catches each mistake."""
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -31,11 +26,14 @@ def test_the_reference_runner_is_right_through_every_crash(seed: int) -> None:
 
 
 @pytest.mark.parametrize("mutant", MODEL_MUTANTS, ids=lambda mutant: mutant.__name__)
-def test_a_broken_variant_is_caught_by_its_seed(mutant: type[Model]) -> None:
+def test_a_broken_variant_is_caught(mutant: type[Model]) -> None:
     """A harness that cannot see a mistake is no evidence of its absence."""
-    seed = PINNED.get(mutant, 3)
+    assert any(simulate(seed, mutant, SCRIPT).wrong for seed in SEEDS)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_reference_runner_is_right_where_its_broken_variants_are_caught(seed: int) -> None:
     assert simulate(seed, model, SCRIPT).wrong == []
-    assert simulate(seed, mutant, SCRIPT).wrong != []
 
 
 def test_a_seed_gives_the_same_run_again() -> None:
