@@ -81,6 +81,15 @@ def test_a_file_that_was_rotated_away_is_left_alone_and_a_new_one_begun(sink: Fi
     assert (archive.read_bytes(), path.read_bytes()) == (b"one\n", b"three\n")
 
 
+def test_a_file_that_was_put_in_its_place_is_continued(sink: File, path: Path) -> None:
+    """logrotate with `create` leaves an empty file under the old name."""
+    sink.send(b"one\n")
+    archive = path.rename(path.with_suffix(".1"))
+    path.touch()
+    sink.send(b"two\n")
+    assert (archive.read_bytes(), path.read_bytes()) == (b"one\n", b"two\n")
+
+
 def test_a_file_that_was_emptied_in_place_goes_on_from_its_start(sink: File, path: Path) -> None:
     sink.send(b"one\n")
     os.truncate(path, 0)

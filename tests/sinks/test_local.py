@@ -119,15 +119,24 @@ def test_points_older_than_the_age_are_dropped_with_their_series(path: Path) -> 
         assert len(local.points("ookla_speedtest_minutely")) == 61
 
 
-def test_a_series_that_was_dropped_comes_back(path: Path) -> None:
-    """The sink must not go on with the number of a row that is gone."""
-    sink = Local(path=path, max_age=Duration(3600.0))
+def test_a_series_that_was_dropped_comes_back_with_a_late_point(path: Path) -> None:
+    """The sink must not go on with the number of a row that is gone: the point could never be found."""
+    sink = Local(path=path, max_age=Duration(86400.0))
     back = (("server", "back"),)
     store(sink, point(labels=back))
-    store(sink, point(minute=3 * 1440))
-    store(sink, point(minute=3 * 1440 + 1, labels=back))
+    store(sink, point(minute=30 * 60))
+    store(sink, point(minute=8 * 60, labels=back))
     sink.close()
-    assert point(minute=3 * 1440 + 1, labels=back) in stored(path)
+    assert stored(path) == [point(minute=8 * 60, labels=back), point(minute=30 * 60)]
+
+
+def test_a_series_that_goes_on_is_kept_when_its_first_days_are_dropped(path: Path) -> None:
+    sink = Local(path=path, max_age=Duration(86400.0))
+    for day in range(1, 5):
+        store(sink, point(minute=day * 1440))
+        assert stored(path)[-1] == point(minute=day * 1440)
+    sink.close()
+    assert stored(path) == [point(minute=3 * 1440), point(minute=4 * 1440)]
 
 
 def test_the_file_keeps_to_its_size_and_loses_the_oldest_windows(path: Path) -> None:
@@ -173,7 +182,9 @@ def test_old_points_are_dropped_a_little_at_a_time(path: Path) -> None:
 
 def test_the_newest_window_always_stays(path: Path) -> None:
     sink = Local(path=path, max_bytes=Size(1))
-    store(sink, point(minute=1), point(minute=2))
+    store(sink, point(minute=1))
+    assert stored(path) == [point(minute=1)]
+    store(sink, point(minute=2))
     assert stored(path) == [point(minute=2)]
     sink.close()
 

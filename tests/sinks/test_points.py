@@ -22,9 +22,9 @@ def test_the_order_of_mixed_points_is_kept() -> None:
     assert unpack(pack(points)) == points
 
 
-def test_integers_floats_and_texts_that_are_equal_stay_what_they_are() -> None:
+@pytest.mark.parametrize("values", [(1, 1.0, "1", True), (1, 1.0), (1.0, 1), (1, True), (0.0, -0.0), ("1", 1)])
+def test_values_that_are_equal_stay_what_they_are(values: tuple[Value, ...]) -> None:
     """InfluxDB refuses a field that changes its type, so 1 must never come back as 1.0."""
-    values: list[Value] = [1, 1.0, "1", True, -0.0, 0.0]
     points = [point(minute=minute, x=value) for minute, value in enumerate(values)]
     assert [repr(each.values["x"]) for each in unpack(pack(points))] == [repr(value) for value in values]
 
