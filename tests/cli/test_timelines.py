@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pegel.cli.timelines import MAX_LINES, additive, columns, group_by, timelines
+from pegel.cli.timelines import MAX_LINES, additive, columns, group_by, settled, timelines
 from pegel.sinks import Histogram, Point
 from sinks.hostile import point
 
@@ -29,6 +29,14 @@ def test_windows_that_do_not_follow_on_are_only_those_that_have_points() -> None
     points = [of("a", 0, tests=1), of("a", 1, tests=2), point(labels=(), minute=1, tests=3)]
     odd = Point("m", (), points[0].start_us + 7, points[0].start_us + 60_000_007, {"tests": 4})
     assert len(timelines([*points, odd]).windows) == 3
+
+
+def test_open_windows_are_not_in_a_picture() -> None:
+    """Ten seconds into a minute its count would be a fall to a sixth."""
+    closed, still_open = point(), point(minute=1, revision=0, tests=2)
+    assert settled([closed, still_open]) == [closed]
+    assert settled([still_open]) == [still_open]
+    assert [each.revision for each in group_by([point(labels=()), point(revision=0)], None)] == [0]
 
 
 def test_grouping_adds_counts_and_averages_fractions() -> None:

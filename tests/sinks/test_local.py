@@ -227,6 +227,13 @@ def test_without_a_path_it_says_so() -> None:
         Local().open()
 
 
+def test_it_lives_in_the_state_directory_unless_told(tmp_path: Path) -> None:
+    silent, told = Local(), Local(path=Path("elsewhere.db"))
+    for sink in (silent, told):
+        sink.settle_in(tmp_path)
+    assert (silent.path, told.path) == (tmp_path / "points.db", Path("elsewhere.db"))
+
+
 def test_early_values_are_welcome_and_it_is_not_remote() -> None:
     """Neither may an S3 object be deleted because a copy of its numbers is on this machine."""
     assert (Local().overwrites, Local().remote, Local().view) == (True, False, False)

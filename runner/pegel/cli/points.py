@@ -16,7 +16,7 @@ from pegel.cli import points_view as view
 from pegel.cli.directory import state_directory
 from pegel.cli.points_query import Form, Wanted
 from pegel.cli.terminal import Terminal, standard_output
-from pegel.cli.timelines import timelines
+from pegel.cli.timelines import settled, timelines
 from pegel.seams import SystemClock
 from pegel.sinks import Point
 from pegel.sinks.local_points import LocalPoints, StoredMetric
@@ -82,7 +82,7 @@ def store_path(config: Path, state: Path | None) -> Path:
 
 def picture(metric: StoredMetric, found: Sequence[Point], wanted: Wanted, terminal: Terminal) -> list[str]:
     """The points of a metric for people: in a pipe the bare table, on a terminal with its shapes above."""
-    lines = timelines(found)
+    lines = timelines(settled(found))
     head = view.heading(metric, found, terminal)
     if wanted.by is not None:
         head.append(terminal.dim(view.grouping(found, wanted.by)))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from pegel.cli.chart import cells, extremes, fit, legend, line_chart, short, sparkline
 from pegel.cli.terminal import Terminal, table
-from pegel.cli.timelines import Timelines, additive, columns, group_by, timelines
+from pegel.cli.timelines import Timelines, additive, columns, group_by, settled, timelines
 from pegel.sinks import Histogram, Point, Value
 from pegel.sinks.local_points import StoredMetric
 from pegel.sinks.safe_text import clean
@@ -152,6 +152,7 @@ def _several_days(first: int, last: int) -> bool:
 
 def _shape(points: Sequence[Point]) -> list[str]:
     """The sparkline of a metric's first value over all its series, its newest number, and what it is."""
+    points = settled(points)
     series = len({point.labels for point in points})
     for name, named in timelines(group_by(points, None)).lines.items() if points else ():
         line = named[""]

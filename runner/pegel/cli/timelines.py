@@ -49,6 +49,11 @@ def timelines(points: Sequence[Point]) -> Timelines:
     return Timelines(windows, {name: lines[name] for name in order})
 
 
+def settled(points: Sequence[Point]) -> Sequence[Point]:
+    """The points without those of open windows, whose half counts would look like a fall; all if all are open."""
+    return [point for point in points if point.revision > 0] or points
+
+
 def group_by(points: Sequence[Point], label: str | None) -> list[Point]:
     """One point per window and value of a label, or per window, by time.
 
@@ -90,7 +95,7 @@ def _together(labels: tuple[tuple[str, str], ...], points: Sequence[Point], summ
             collected.setdefault(name, []).append(value)
     values = {name: _combined(each, summed[name]) for name, each in collected.items()}
     first, end = points[0], max(point.end_us for point in points)
-    revision = max(point.revision for point in points)
+    revision = min(point.revision for point in points)  # open while one of them is
     return Point(first.metric, labels, first.start_us, end, values, first.kinds, revision, first.help)
 
 

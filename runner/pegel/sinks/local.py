@@ -10,6 +10,7 @@ from pathlib import Path
 from pegel.errors import Permanent, Retryable
 from pegel.sinks import Point, Sink
 from pegel.sinks.local_caps import Caps
+from pegel.sinks.local_schema import FILE_NAME
 from pegel.sinks.local_store import LocalStore
 from pegel.sinks.points import pack, unpack_blocks
 from pegel.units import Duration, Size
@@ -21,11 +22,11 @@ class Local(Sink):
 
     `pegel points` and the status page read it while the runner writes. There is one row per series and window;
     a correction replaces it, and so do the early values of open windows. The oldest points go first when they
-    are older than `max_age` (measured from the newest point) or when the file would outgrow `max_bytes`.
+    are older than `max_age` (measured from the newest point of their metric) or when the file would outgrow `max_bytes`.
 
     Options:
         path: The database; without it `points.db` in the runner's state directory.
-        max_age: Age at which points are deleted.
+        max_age: Age at which points are deleted; a log of last year is as young as its newest record.
         max_bytes: Size of the file; the write-ahead log beside it takes up to 4 MiB more when it is idle.
 
     Example:
@@ -49,7 +50,7 @@ class Local(Sink):
 
     def settle_in(self, directory: Path) -> None:
         if self.path is None:
-            self.path = directory / "points.db"
+            self.path = directory / FILE_NAME
 
     def open(self) -> None:
         if self._store is None:
