@@ -1,0 +1,231 @@
+"""Log files and their archives."""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import os.path
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pegel.errors import SourceError
+from pegel.sources import Piece, Position, Source, SourceStatus, World
+from pegel.sources.identity import Stream
+from pegel.sources.inflate import Limits
+from pegel.sources.log import Log, Settings
+from pegel.sources.rotation import is_rotated_name
+from pegel.units import Duration, Size
+
+
+@dataclass(kw_only=True)
+class File(Source):
+    """Read log files through every kind of rotation, each record exactly once.
+
+    A live file and its archives are one log: renamed, copied and truncated, packed by gzip at once or later,
+    several times while nobody looked. A file is recognised by what is in it; names and inodes only make that
+    cheap. An archive that is still being written is waited for, one that stays broken is put aside and counted.
+
+    Where two files hold the same few bytes and nothing tells a copy from a new file, reading that file is held
+    for `archive_wait`, counted as `identity_ambiguous`, and then it is taken for a copy; `rotation` ends the doubt.
+    Lines that are written between the copy and the truncation of `copytruncate` are lost by the rotator, not here.
+
+    Options:
+        path: One path, or a pattern such as `/var/log/shop/*.log`; every file that it names is a log of its own.
+        archives: Patterns of the archives of one path; found by their names if not given: `PATH.1`, `PATH.2.gz`,
+            `PATH-20260303`, `PATH.20260303120501234.gz`, …
+        rotation: `rename`, `copytruncate`, or `auto` to find out.
+        roots: Directories that no link may lead out of; the directories of `path` if not given.
+        flush_timeout: Silence after which a record that could go on is taken for whole.
+        rotate_wait: How long a renamed file must be quiet before it is finished.
+        archive_wait: How long an archive that cannot be read is waited for, unchanged, before it is put aside.
+        archive_max_age: Archives older than this are skipped; 0s reads all.
+        poll_interval: Time between two looks at the directory; the open file itself is asked at every poll.
+        piece_size: Bytes read at a time.
+        max_unpacked: Bytes that one archive may have when unpacked.
+        max_ratio: Unpacked bytes per packed byte, beyond 1 MiB.
+        max_members: Gzip members in one archive.
+
+    Example:
+        [[sources]]
+        name = "shop"
+        type = "file"
+        path = "/var/log/nginx/shop.log"
+        archive_max_age = "30d"
+        format = { type = "lines", template = "{time} {message}" }
+        time = { column = "time", format = "iso8601" }
+    """
+
+    guarantee = "replayable"
+
+    path: str
+    archives: Sequence[str] = ()
+    rotation: Literal["auto", "rename", "copytruncate"] = "auto"
+    roots: Sequence[str] = ()
+    flush_timeout: Duration = Duration(5.0)
+    rotate_wait: Duration = Duration(5.0)
+    archive_wait: Duration = Duration(300.0)
+    archive_max_age: Duration = Duration(0.0)
+    poll_interval: Duration = Duration(1.0)
+    piece_size: Size = Size(8 * 2**20)
+    max_unpacked: Size = Size(16 * 2**30)
+    max_ratio: int = 200
+    max_members: int = 1_000_000
+
+    _logs: dict[str, Log] = field(default_factory=dict, init=False, repr=False)
+    _status: SourceStatus = field(default=SourceStatus("waiting"), init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.piece_size < 1:
+            raise ValueError("`piece_size` must be at least 1B")
+        if not self.path:
+            raise ValueError("`path` is empty")
+
+    def open(self, world: World, positions: Sequence[Position]) -> None:
+        self._world = world
+        self._counts: Counter[str] = Counter()
+        self._last_number = max((position.order for position in positions), default=0)
+        self._stored: dict[str, list[Position]] = {}
+        for position in sorted(positions, key=lambda one: one.order):
+            self._stored.setdefault(str(position.cursor["path"]), []).append(position)
+        self._skip_existing = world.start == "end" and not positions
+        self._looked_at = float("-inf")
+        self._logs = {}
+        self._turn = 0
+        self._trouble = ""
+
+    def poll(self) -> Piece | None:
+        now = self._world.clock.monotonic()
+        if now - self._looked_at >= self.poll_interval:
+            self._looked_at = now
+            self._discover()
+            for log in self._logs.values():
+                log.look()
+        piece = self._next_piece()
+        self._status = self._current_status()
+        if piece is None and self._status.state == "failing" and all(log.trouble for log in self._logs.values()):
+            raise SourceError(self._status.reason)
+        return piece
+
+    def consume(self, piece: Piece, count: int, mark: str) -> Sequence[Position]:
+        return self._logs[piece.partition].consume(count, mark)
+
+    def exhausted(self) -> bool:
+        return not self._trouble and all(log.exhausted() for log in self._logs.values())
+
+    def status(self) -> SourceStatus:
+        return self._status
+
+    def close(self) -> None:
+        for log in self._logs.values():
+            log.close()
+        self._logs = {}
+
+    def _next_piece(self) -> Piece | None:
+        """Logs take turns, so that a busy one does not starve the others."""
+        logs = list(self._logs.values())
+        for step in range(len(logs)):
+            index = (self._turn + step) % len(logs)
+            piece = logs[index].poll()
+            if piece is not None:
+                self._turn = index + 1
+                return piece
+        return None
+
+    def _discover(self) -> None:
+        """Find the live paths; a log stays known when its live file is gone for a while."""
+        self._trouble = ""
+        try:
+            found = self._live_paths()
+        except OSError as error:
+            self._trouble = f"{self.path} cannot be looked at: {error.strerror or error}"
+            return
+        for path in (*(stored for stored in self._stored if self._belongs(stored)), *found):
+            if path not in self._logs:
+                self._add(path)
+        self._skip_existing = False
+
+    def _live_paths(self) -> list[str]:
+        """What `path` names, without archives of other paths and without second names of the same file."""
+        if not glob.has_magic(self.path):
+            return [self.path] if self._is_allowed(self.path) else []
+        names = [name for name in self._world.files.glob(self.path) if self._is_allowed(name)]
+        live = [name for name in names if not any(other != name and is_rotated_name(other, name) for other in names)]
+        seen: dict[tuple[int, int], str] = {}
+        for name in sorted(live, key=lambda one: (one not in self._logs, one)):
+            stat = self._world.files.stat(name)
+            if stat.regular:
+                seen.setdefault((stat.dev, stat.ino), name)
+        return sorted(seen.values())
+
+    def _is_allowed(self, name: str) -> bool:
+        """Whether a name leads to a place under the configured roots."""
+        files = self._world.files
+        if not self.roots and not glob.has_magic(self.path):
+            return True
+        roots = self.roots or (_literal_folder(self.path),)
+        real = files.resolve(name)
+        return any(real.startswith(files.resolve(root).rstrip("/") + "/") for root in roots)
+
+    def _belongs(self, path: str) -> bool:
+        """Whether a stored log is still one of ours: its path is configured, or was and nobody took its place."""
+        return path == self.path or (glob.has_magic(self.path) and fnmatch.fnmatchcase(path, self.path))
+
+    def _add(self, path: str) -> None:
+        stored = self._stored.pop(path, None) or self._moved(path)
+        streams = [Stream.restored(position) for position in stored]
+        marks = [str(one.cursor.get("mark", "")) for one in stored if not one.cursor.get("late")]
+        log = Log(
+            path, self._settings(path), self._world, streams, marks[-1] if marks else "", self._number, self._counts
+        )
+        if self._skip_existing:
+            log.skip_existing()
+        self._logs[path] = log
+
+    def _moved(self, path: str) -> list[Position]:
+        """The positions of a log whose path was changed in the configuration: that of the same inode or name."""
+        strangers = [stored for stored in self._stored if not self._belongs(stored)]
+        for stranger in strangers:
+            if os.path.basename(stranger) == os.path.basename(path) or len(strangers) == 1:
+                return self._stored.pop(stranger)
+        return []
+
+    def _settings(self, path: str) -> Settings:
+        return Settings(
+            archives=[pattern.replace("{path}", glob.escape(path)) for pattern in self.archives],
+            rotation=self.rotation,
+            flush_timeout=self.flush_timeout,
+            rotate_wait=self.rotate_wait,
+            archive_wait=self.archive_wait,
+            archive_max_age=self.archive_max_age,
+            piece_size=self.piece_size,
+            limits=Limits(self.max_unpacked, self.max_ratio, self.max_members),
+        )
+
+    def _number(self) -> int:
+        self._last_number += 1
+        return self._last_number
+
+    def _current_status(self) -> SourceStatus:
+        logs = self._logs.values()
+        lag = sum(log.lag for log in logs)
+        troubles = [self._trouble, *(log.trouble for log in logs)]
+        reasons = [log.reason for log in logs if log.reason]
+        state: Literal["reading", "idle", "waiting", "failing"] = "idle" if self.exhausted() else "reading"
+        reason = next((trouble for trouble in troubles if trouble), "")
+        if reason:
+            state = "failing"
+        elif reasons:
+            state, reason = "waiting", reasons[0]
+        elif not any(log.live for log in logs):
+            state, reason = "waiting", f"{self.path} does not exist"
+        return SourceStatus(state, reason, lag, frozenset(self._logs), dict(self._counts))
+
+
+def _literal_folder(pattern: str) -> str:
+    """The directory in front of the first wildcard."""
+    folder = os.path.dirname(pattern)
+    while glob.has_magic(folder):
+        folder = os.path.dirname(folder)
+    return folder or "."

@@ -1,0 +1,135 @@
+"""Reading one stream from one file: holes are left out, and a file that is no longer that stream is noticed."""
+
+from __future__ import annotations
+
+from pegel.seams import FileStat
+from pegel.sources.content import Content, Plain, last
+from pegel.sources.identity import EDGE, Stream
+
+_HOLE = bytes(4096)
+
+
+class ReplacedError(Exception):
+    """The file was truncated or written anew since it was read."""
+
+
+class Reader:
+    """Reads a stream forward.
+
+    Args:
+        stream: What is read.
+        content: Where from; its place is the first byte to read.
+        name: The path that it was opened by.
+        archive: It was an archive already when it was opened.
+        head: The first bytes of the content before its place.
+        tail: The last bytes before its place.
+    """
+
+    def __init__(self, stream: Stream, content: Content, name: str, *, archive: bool, head: bytes, tail: bytes) -> None:
+        self.stream = stream
+        self.content = content
+        self.name = name
+        self.archive = archive
+        self.rotated = archive
+        self.place = content.place
+        self.at_end = False
+        self.moved_at = 0.0
+        self._head = head
+        self._tail = tail
+        self._rest = b""
+        self._seen: tuple[int, int] | None = None
+
+    @property
+    def end(self) -> int:
+        """Length of the stream if nothing follows; zeros at its end are part of it."""
+        return max(self.place, self.content.place)
+
+    def read(self, size: int, now: float) -> tuple[int, bytes] | None:
+        """The next bytes and the offset of the first one; None at what is the end for now.
+
+        Raises:
+            ReplacedError: The file is no longer the stream; nothing that was read from it since is offered.
+        """
+        stat = self.content.stat()
+        state = (stat.size, stat.mtime_ns)
+        if self.at_end and state == self._seen:
+            return None
+        if isinstance(self.content, Plain):
+            self.content.place = self.place  # zeros at the end may have been written over
+        start, data = self._next(size)
+        if isinstance(self.content, Plain):
+            self._verify(self.content, start + len(data))
+        if state != self._seen:
+            self.moved_at = now
+        self._seen, self.at_end = state, not data
+        if not data:
+            return None
+        self._advance(start, data)
+        return start, data
+
+    def is_quiet(self, now: float, wall: float, wait: float) -> bool:
+        """Whether nothing was written for `wait` seconds.
+
+        The time of an archive's last write says so at once; a file that we saw being rotated may still be
+        written by a process whose clock we need not trust.
+        """
+        if not isinstance(self.content, Plain):
+            return True
+        written_at = self.content.stat().mtime_ns / 1e9
+        return now - self.moved_at >= wait or (self.archive and wall - written_at >= wait)
+
+    def stat(self) -> FileStat:
+        """The state of the open file."""
+        return self.content.stat()
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        self.content.close()
+
+    def _next(self, size: int) -> tuple[int, bytes]:
+        """Bytes behind the next hole, up to the one after it."""
+        while True:
+            base = self.content.place - len(self._rest)
+            data, self._rest = self._rest or self.content.read(size), b""
+            if not data or b"\0" not in data:
+                return base, data
+            in_hole = base == 0 or base != self.place or data.startswith(_HOLE)
+            if not in_hole or data[0] != 0:
+                return base, self._until_hole(base, data)
+            text = data.lstrip(b"\0")
+            if text:
+                base += len(data) - len(text)
+                return base, self._until_hole(base, text)
+            self._jump()
+
+    def _jump(self) -> None:
+        """Go to the end of a hole without reading it; to its start of data only where there is data."""
+        if isinstance(self.content, Plain):
+            self.content.place = self.content.file.next_data(self.content.place)
+
+    def _until_hole(self, start: int, data: bytes) -> bytes:
+        hole = data.find(_HOLE)
+        if hole < 0:
+            return data
+        if isinstance(self.content, Plain):
+            self.content.place = start + hole
+        else:
+            self._rest = data[hole:]
+        return data[:hole]
+
+    def _verify(self, plain: Plain, end: int) -> None:
+        """The bytes around our place are still what they were; asked after a read, it vouches for the read."""
+        same = (
+            plain.stat().size >= end
+            and plain.file.pread(len(self._tail), self.place - len(self._tail)) == self._tail
+            and plain.file.pread(len(self._head), 0) == self._head
+        )
+        if not same:
+            raise ReplacedError(f"{self.name} was truncated or replaced in place")
+
+    def _advance(self, start: int, data: bytes) -> None:
+        gap = start - self.place
+        if len(self._head) < EDGE and self.place == len(self._head):
+            self._head = (self._head + bytes(min(gap, EDGE)) + data[:EDGE])[:EDGE]
+        self._tail = last(last(self._tail, bytes(min(gap, EDGE))), data)
+        self.place = start + len(data)

@@ -1,0 +1,76 @@
+"""The file source against random rotations, kills and commits: the records counted are the records written.
+
+A seed is a whole history; the same seed fails again. `PEGEL_ROUNDS` asks for more of them.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+
+from sources.driving import Runner
+from pegel.errors import SourceError
+from sources.rotating import Rotator
+from simulation.world import SimClock, SimFiles
+
+METHODS = ("rename", "copytruncate")
+NAMINGS = ("number", "time")
+PACKINGS = ("none", "in_place", "hidden", "delayed")
+ROUNDS = int(os.environ.get("PEGEL_ROUNDS", "40"))
+
+
+def play(seed: int, method: str, naming: str, packing: str, steps: int = 60) -> tuple[Rotator, Runner]:
+    dice = random.Random(f"{seed} {method} {naming} {packing}")
+    clock = SimClock()
+    files = SimFiles(clock)
+    rotator = Rotator(files, clock, dice, method, naming, packing)  # type: ignore[arg-type]
+    runner = Runner(files, clock, {"piece_size": dice.choice([50, 300, 8 * 2**20])})
+    weights = {
+        "write": 6, "read": 12, "commit": 4, "rotate": 2, "step": 6, "tick": 6, "kill": 1, "stop": 1, "rest": 1,
+    }  # fmt: skip
+    for _ in range(steps):
+        act(dice.choices(list(weights), list(weights.values()))[0], rotator, runner, dice)
+    rotator.finish_line()
+    rotator.finish()
+    if runner.source is None:
+        runner.open()
+    runner.settle(40)
+    return rotator, runner
+
+
+def act(action: str, rotator: Rotator, runner: Runner, dice: random.Random) -> None:
+    if action == "write":
+        rotator.write()
+    elif action == "rotate":
+        rotator.rotate()
+    elif action == "step":
+        rotator.step()
+    elif action == "tick":
+        rotator.clock.advance(dice.choice([0.01, 0.5, 1.0, 2.0, 7.0]))
+    elif action == "rest":
+        rotator.clock.advance(30.0)
+    elif runner.source is None:
+        runner.open()
+    elif action == "kill":
+        runner.kill()
+    elif action == "stop":
+        runner.stop()
+    elif action == "commit":
+        runner.commit(dice.randint(0, len(runner.flight)))
+    else:
+        try:
+            runner.read()
+        except SourceError:
+            pass
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.parametrize("naming", NAMINGS)
+@pytest.mark.parametrize("method", METHODS)
+def test_every_record_is_counted_once_whatever_happens(method: str, naming: str, packing: str) -> None:
+    for seed in range(ROUNDS):
+        rotator, runner = play(seed, method, naming, packing)
+        missing, extra = rotator.written - runner.records, runner.records - rotator.written
+        assert not missing and not extra, f"seed {seed}: missing {missing}, extra {extra}"
