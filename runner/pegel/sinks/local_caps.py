@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 DAY_US = 86_400_000_000
@@ -19,7 +20,7 @@ class Caps:
     """Limits of the store.
 
     Attributes:
-        max_age_us: Points that start longer than this before the newest one are dropped.
+        max_age_us: Points that start longer than this before the newest one of their metric are dropped.
         max_bytes: Size that the file keeps to by dropping the oldest windows of all metrics.
     """
 
@@ -33,25 +34,23 @@ class Caps:
         old at once; the next calls go on. The newest window always stays.
         """
         bounds = db.execute(_BOUNDS).fetchall()
-        if not bounds:
-            return False
-        cutoff = self._cutoff(db, min(each[1] for each in bounds), max(each[2] for each in bounds))
-        budget = 4 * stored + 1000
-        for metric, oldest, _ in bounds:
+        budget = full = 4 * stored + 1000
+        too_much = self._cutoff_by_size(db, bounds)
+        for metric, oldest, newest in bounds:
+            cutoff = min(max(newest - self.max_age_us, too_much), newest)
             if oldest < cutoff and budget > 0:
                 budget -= _cut(db, metric, cutoff, budget)
-        if budget == 4 * stored + 1000:
-            return False
-        return _forget_series(db)
+        return budget < full and _forget_series(db)
 
-    def _cutoff(self, db: sqlite3.Connection, oldest: int, newest: int) -> int:
-        cutoff = newest - self.max_age_us
+    def _cutoff_by_size(self, db: sqlite3.Connection, bounds: Sequence[tuple[int, int, int]]) -> int:
+        """The time before which points have to go so that the file keeps its size."""
         size, pages, free = (_pragma(db, name) for name in ("page_size", "page_count", "freelist_count"))
-        if (pages - free) * size > self.max_bytes * 15 // 16:
-            cutoff = max(cutoff, oldest + (newest - oldest) // 16 + 1)
         if pages * size > self.max_bytes and free:  # the cap was higher before
             db.execute("pragma incremental_vacuum(256)").fetchall()
-        return min(cutoff, newest)
+        if not bounds or (pages - free) * size <= self.max_bytes * 15 // 16:
+            return -(2**63)
+        oldest, newest = min(each[1] for each in bounds), max(each[2] for each in bounds)
+        return oldest + (newest - oldest) // 16 + 1
 
 
 def _cut(db: sqlite3.Connection, metric: int, cutoff: int, budget: int) -> int:
@@ -65,11 +64,12 @@ def _cut(db: sqlite3.Connection, metric: int, cutoff: int, budget: int) -> int:
 
 
 def _forget_series(db: sqlite3.Connection) -> bool:
-    """Delete the series that were last seen before the oldest point there is."""
-    (oldest,) = db.execute(f"select min(oldest) from ({_BOUNDS})").fetchone()
-    if oldest is None:
-        return False
-    return db.execute("delete from series where seen < ?", (oldest // DAY_US,)).rowcount > 0
+    """Delete the series that were last seen before the oldest point of their metric."""
+    gone = 0
+    for metric, oldest, _ in db.execute(_BOUNDS).fetchall():
+        sql = "delete from series where metric = ? and seen < ?"
+        gone += db.execute(sql, (metric, oldest // DAY_US)).rowcount
+    return gone > 0
 
 
 def _pragma(db: sqlite3.Connection, name: str) -> int:

@@ -32,7 +32,7 @@ create table series (
     seen integer not null,
     unique (metric, labels)
 ) strict;
-create index series_by_day on series (seen);
+create index series_by_day on series (metric, seen);
 create table points (
     metric integer not null,
     start_us integer not null,
