@@ -111,10 +111,10 @@ BROWSERS = (
 )
 
 WEB_REFERERS = (
-    "https://www.speedtest.net/",
-    "https://www.speedtest.net/",
-    "https://speed.isp.example/",
-    "https://test.fibre.example/run",
+    *["https://www.speedtest.net/"] * 20,
+    *["https://speed.isp.example/"] * 8,
+    *["https://test.fibre.example/run"] * 4,
+    "https://test.fibre.example/?from=GET /download?guid=00000000-0000-4000-8000-000000000002 HTTP/1.1",
 )
 
 LEGACY_REQUESTS = (
@@ -128,14 +128,22 @@ LEGACY_REQUESTS = (
 OTHER_REQUESTS = (
     "GET /hi?nocache={uuid} HTTP/1.1",
     "GET /favicon.ico HTTP/1.1",
+    "GET /download?guid={guid}&size=250 HTTP/1.1",
+    "GET /download?size=250&guid={guid}",
     "GET /download?nocache={uuid}&size=250 HTTP/1.1",
     "GET /download?nocache={uuid}&size=250&guid=short HTTP/1.1",
+    "GET /download?nocache={uuid}&guid={guid}0 HTTP/1.1",
+    "GET /download?nocache={uuid}&otherguid={guid} HTTP/1.1",
+    "GET /downloads?guid={guid} HTTP/1.1",
+    "POST /download?guid={guid} HTTP/1.1",
+    "GET /upload?guid={guid} HTTP/1.1",
     "POST /upload?nocache={uuid} HTTP/1.1",
-    "OPTIONS /upload?nocache={uuid}&guid={uuid} HTTP/1.1",
+    "OPTIONS /upload?nocache={uuid}&guid={guid} HTTP/1.1",
     "PING {number} WS/1.0",
     "DOWNLOAD 25000000 WS/1.0",
     "UPLOAD 400000 0 WS/1.0",
     "GET / HTTP/1.0",
+    "",
 )
 
 TRICKY_AGENTS = (

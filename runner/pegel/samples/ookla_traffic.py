@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from random import Random
+from typing import Any
 
 from pegel.samples import ookla_catalogue as catalogue
 
@@ -65,13 +66,15 @@ class Traffic:
         random: The only source of chance.
         devices: How many devices there are; some test far more often than others.
         odd_tokens: Share of `HI` requests whose token is missing, broken or incomplete.
+        odd_agents: Share of devices whose user agent looks like something else.
     """
 
-    def __init__(self, random: Random, devices: int, odd_tokens: float) -> None:
+    def __init__(self, random: Random, devices: int, odd_tokens: float, odd_agents: float) -> None:
         self._random = random
         self._salt = random.randbytes(8).hex()
         self._pool = devices
         self._odd_tokens = odd_tokens
+        self._odd_agents = odd_agents
         self._devices: dict[int, Device] = {}
         self._recent: deque[Test] = deque(maxlen=_RECENT_TESTS)
         self._apps = list(catalogue.APPS)
@@ -85,7 +88,8 @@ class Traffic:
         while True:
             again = self._random.random() < 0.05 and bool(self._recent)
             steps = ["again" if again else "hello", "open", "open", *("open" if again else "go on",), *["go on"] * 6]
-            self._random.shuffle(steps)
+            if self._recent:  # the very first test has to begin before others can go on
+                self._random.shuffle(steps)
             for step in steps:
                 if step == "go on":
                     yield self._go_on()
@@ -108,17 +112,16 @@ class Traffic:
         return self.uuid() if self._random.random() < 0.7 else "-"
 
     def _device(self, number: int) -> Device:
-        known = self._devices.get(number)
-        if known is None:
-            known = self._devices[number] = self._make_device(number)
-        return known
+        if number not in self._devices:
+            self._devices[number] = self._make_device(number)
+        return self._devices[number]
 
     def _make_device(self, number: int) -> Device:
         app, version = self._random.choices(self._apps, cum_weights=self._app_weights)[0]
         web = app == "web"
         model = None if app in ("web", "cli") else self._model(app)
         agent = self._random.choice(catalogue.BROWSERS) if web else _app_agent(app, version, model or "x86_64")
-        if self._random.random() < 0.004:
+        if self._random.random() < self._odd_agents:
             agent = self._random.choice(catalogue.TRICKY_AGENTS)
         referer = self._random.choice(catalogue.WEB_REFERERS) if web else ""
         client = hashlib.sha1(f"{self._salt}{number}".encode(), usedforsecurity=False).hexdigest()
@@ -155,7 +158,9 @@ class Traffic:
             return self._http(test, f"GET /ws?nocache={self.uuid()}&guid={test.guid} HTTP/1.1", "0")
         shapes = catalogue.LEGACY_REQUESTS if chance < 0.94 else catalogue.OTHER_REQUESTS
         self._numbers += 7
-        return self._http(test, self._random.choice(shapes).format(number=self._numbers, uuid=self.uuid()), "10")
+        return self._http(
+            test, self._random.choice(shapes).format(number=self._numbers, uuid=self.uuid(), guid=test.guid), "10"
+        )
 
     def _download(self, test: Test) -> Request:
         size = "25000000" if self._random.random() < 0.8 else "100000"
@@ -176,29 +181,33 @@ class Traffic:
         return Request(test, f"HI {test.guid}{' ' if token else ''}{token} WS/1.0", status, "0", hi=True)
 
     def _token(self, payload: object) -> str:
-        return f"{_JWT_HEADER}.{_base64(json.dumps(payload, separators=(',', ':')).encode())}.{self._signature()}"
+        return self._signed(_base64(_json(payload)))
 
-    def _signature(self) -> str:
-        return _base64(self._random.randbytes(32))
+    def _signed(self, payload: str) -> str:
+        return f"{_JWT_HEADER}.{payload}.{_base64(self._random.randbytes(32))}"
 
     def _odd_token(self, test: Test) -> str:
         claims = _claims(test)
-        data = claims["data"]
-        kind = self._random.randrange(9)
-        if kind in (0, 1):
+        kind = self._random.randrange(10)
+        if kind <= 1:
             return ""
         if kind == 2:
-            return f"{_JWT_HEADER}.{_base64(json.dumps(claims).encode())[:-3]}!*~.{self._signature()}"
+            return self._signed(_base64(_json(claims))[:-3] + "!*~")
         if kind == 3:
-            return f"{_JWT_HEADER}.{_base64(b'{' + self._random.randbytes(60))}.{self._signature()}"
+            return self._signed(_base64(b"{" + self._random.randbytes(60)))
         if kind == 4:
-            return self._token(self._random.choice(([1, 2, 3], "data", 7, None)))
+            return self._signed(_base64(_json(self._random.choice(([1, 2, 3], "data", 7, None)))))
         if kind == 5:
-            return self._token({"iat": claims["iat"]})
+            return self._signed(_base64(_json({"iat": claims["iat"]})))
         if kind == 6:
-            return f"{_JWT_HEADER}.{_base64(json.dumps(claims).encode())}"
-        without = self._random.choice(("deviceId", "model", "app", "version"))
-        return self._token({**claims, "data": {name: value for name, value in data.items() if name != without}})
+            return f"{_JWT_HEADER}.{_base64(_json(claims))}"
+        data = dict(claims["data"])
+        name = self._random.choice(("deviceId", "model", "app", "version"))
+        if kind == 7:
+            data[name] = self._random.choice(("", 12, 5.4, True, None, ["x"], {"y": 1}))
+        else:
+            data.pop(name, None)
+        return self._token({**claims, "data": data})
 
 
 def _app_agent(app: str, version: str, model: str) -> str:
@@ -207,11 +216,15 @@ def _app_agent(app: str, version: str, model: str) -> str:
     return f"Speedtest/{version} ({app}; {model}) Dalvik/2.1.0 (Linux; U; Android 15; {model} Build/AP3A.240905.015)"
 
 
-def _claims(test: Test) -> dict[str, dict[str, str]]:
+def _claims(test: Test) -> dict[str, Any]:
     device = test.device
     data = {"deviceId": device.id, "guid": test.guid, "ip": device.ip, "model": device.model, "app": device.app}
     known = {name: value for name, value in data.items() if value is not None}
-    return {"data": {**known, "version": device.version}, "iat": 1772539200, "exp": 1772539800}  # type: ignore[dict-item]
+    return {"data": {**known, "version": device.version}, "iat": 1772539200, "exp": 1772539800}
+
+
+def _json(payload: object) -> bytes:
+    return json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _base64(data: bytes) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,29 +16,33 @@ Compression = Literal["in_place", "hidden", "none"]
 begins with `.~` and renamed (from 1.14), or not at all."""
 
 
-class RotatingLog:
-    """Append records; a file that has reached `limit` bytes is renamed before the next record is written.
+@dataclass(frozen=True, kw_only=True)
+class Rotation:
+    """When a log rotates and what becomes of its archives.
 
-    A record is never split over two files. Archives are named `PATH.YYYYMMDDhhmmssiii` after the time (UTC) of
-    the record that caused the rotation, with `.0`, `.1`, … added where that name is taken.
-
-    Args:
-        path: The live file; appended to if it exists.
-        limit: Bytes.
+    Options:
+        limit: Bytes; a file that has reached them is renamed before the next record is written.
         compression: What happens to an archive.
         keep: Newest archives that are kept; older ones are deleted. None keeps all.
     """
 
-    def __init__(
-        self, path: Path, limit: int = 10 * 2**20, compression: Compression = "in_place", keep: int | None = None
-    ) -> None:
+    limit: int = 10 * 2**20
+    compression: Compression = "in_place"
+    keep: int | None = None
+
+
+class RotatingLog:
+    """Append records to a file that rotates; a record is never split over two files.
+
+    Archives are named `PATH.YYYYMMDDhhmmssiii` after the time (UTC) of the record that caused the rotation, with
+    `.0`, `.1`, … added where that name is taken. The same records give the same bytes, also compressed.
+    """
+
+    def __init__(self, path: Path, rotation: Rotation = Rotation()) -> None:
         self._path = path
-        self._limit = limit
-        self._compression = compression
-        self._keep = keep
+        self._rotation = rotation
         self._file = path.open("ab")
         self._size = self._file.tell()
-        self.rotations = 0
 
     def __enter__(self) -> Self:
         return self
@@ -49,7 +54,7 @@ class RotatingLog:
 
     def write(self, time: float, record: bytes) -> None:
         """Append one record (with its line end) that belongs to `time`, in seconds since 1970."""
-        if self._size >= self._limit:
+        if self._size >= self._rotation.limit:
             self._rotate(time)
         self._file.write(record)
         self._size += len(record)
@@ -65,8 +70,7 @@ class RotatingLog:
         self._path.rename(archive)
         self._file = self._path.open("ab")
         self._size = 0
-        self.rotations += 1
-        if self._compression != "none":
+        if self._rotation.compression != "none":
             self._compress(archive)
         self._purge()
 
@@ -79,18 +83,21 @@ class RotatingLog:
     def _compress(self, archive: Path) -> None:
         final = archive.with_name(archive.name + ".gz")
         growing, plain = final, archive
-        if self._compression == "hidden":
+        if self._rotation.compression == "hidden":
             plain = archive.rename(archive.with_name(".~" + archive.name))
             growing = final.with_name(".~" + final.name)
-        with plain.open("rb") as source, gzip.GzipFile(growing, "wb", compresslevel=6, mtime=0) as target:
+        with (
+            plain.open("rb") as source,
+            growing.open("wb") as raw,
+            gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) as target,
+        ):
             shutil.copyfileobj(source, target, 2**16)
         shutil.copystat(plain, growing)
         growing.rename(final)
         plain.unlink()
 
     def _purge(self) -> None:
-        if self._keep is None:
-            return
-        archives = sorted(self._path.parent.glob(f"{self._path.name}.*"))
-        for archive in archives[: max(0, len(archives) - self._keep)]:
-            archive.unlink()
+        if self._rotation.keep is not None:
+            archives = sorted(self._path.parent.glob(f"{self._path.name}.*"))
+            for archive in archives[: max(0, len(archives) - self._rotation.keep)]:
+                archive.unlink()
