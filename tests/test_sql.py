@@ -186,7 +186,8 @@ def catalog(query: str) -> list[tuple[str, ...]]:
 def test_every_function_that_is_not_pure_is_refused() -> None:
     """A new version of DuckDB brings new functions; this says which of them need a decision."""
     rows = catalog(
-        "select distinct function_name from duckdb_functions() where stability = 'VOLATILE' and function_type = 'scalar'"
+        "select distinct function_name from duckdb_functions()"
+        " where function_type = 'scalar' and stability = 'VOLATILE'"
     )
     assert len(rows) > 5
     for (name,) in rows:

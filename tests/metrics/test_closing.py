@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from metrics.making import MINUTE, NOON, compiled, fold
+from metrics.making import MINUTE, NOON, compiled, fold, table
 from pegel.metrics.closing import close
 from pegel.table import Batch
 from pegel.units import Duration
@@ -52,5 +52,6 @@ def test_a_window_over_midnight_counts_a_member_once(batch: Batch) -> None:
     """Its panes lie in two epochs with two keys; all of them are counted under the first."""
     one = compiled({"u": "count(distinct s)"}, over=Duration(180))
     midnight = 12 * 60
-    windows = close(one, fold(one, batch, [at(midnight - 1, s="x"), at(midnight, s="x")]))
-    assert [row["u"] for row in one.finish([window.pane for window in windows])] == [1, 1, 1, 1, 0]
+    records = [at(midnight - 1, s="x"), at(midnight - 1, s="y"), at(midnight, s="x"), at(midnight, s="z")]
+    partials = one.fold(table(batch, records), lambda epoch: str(epoch).encode())
+    assert [row["u"] for row in one.finish([window.pane for window in close(one, partials)])] == [2, 3, 3, 2, 0]

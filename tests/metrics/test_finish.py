@@ -47,6 +47,11 @@ def test_a_division_by_zero_and_other_failures_give_no_value(expression: str) ->
     assert one.finish([pane]) == [{"n": 2}]
 
 
+def test_a_cast_that_fails_gives_no_value_in_that_window_only() -> None:
+    one = compiled({"v": "max(s)::bigint + 1"})
+    assert one.finish([Pane(1, ("two",)), Pane(1, ("2",))]) == [{}, {"v": 3}]
+
+
 def test_a_type_does_not_change_with_the_data() -> None:
     """InfluxDB refuses a field that was an integer yesterday and is a float today."""
     one = compiled({"v": "case when count(*) > 1 then 1 else 1.5 end", "a": "avg(n)", "s": "sum(n)"})

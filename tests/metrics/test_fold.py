@@ -306,6 +306,21 @@ def test_a_compiled_metric_can_be_sent_to_another_machine(batch: Batch) -> None:
     assert finished(sent, fold(sent, batch, records)) == finished(one, fold(one, batch, records))
 
 
+@BOTH
+def test_panes_before_1970_begin_before_their_records(batch: Batch, few: bool) -> None:
+    partials = fold(compiled({"n": "count(*)"}), batch, [{"_t": -1}, {"_t": 0}], few=few)
+    assert sorted((row[0], row[2]) for row in partials.rows) == [(-MINUTE, 1), (0, 1)]
+
+
+def test_merged_rows_add_records_and_keep_the_earliest_time(batch: Batch) -> None:
+    """The earliest time decides which series are admitted first."""
+    one = compiled({"n": "count(*)"})
+    parts = [fold(one, batch, [{"_t": NOON + offset}]) for offset in (5, 3, 9)]
+    for order in ((0, 1, 2), (2, 1, 0)):
+        merged = one.merge(one.merge(parts[order[0]], parts[order[1]]), parts[order[2]])
+        assert merged.rows == [(NOON, ("",), 3, NOON + 3, ())]
+
+
 def test_merging_partials_unites_sets(batch: Batch) -> None:
     one = compiled({"u": "count(distinct s)"})
     parts = [fold(one, batch, [{"s": text} for text in texts]) for texts in ("ab", "bc")]
