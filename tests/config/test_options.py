@@ -46,6 +46,10 @@ class Everything:
             raise ValueError("number: must not be negative")
         if self.words.get("bad"):
             raise ValueError("words.bad: is bad")
+        if self.text == "wild":
+            raise ValueError("the text must not be wild")
+        if self.one_or_many == "quoted":
+            raise ValueError('"quoted" is no regular expression')
         if self.text == "odd":
             raise ValueError("this does not fit together")
 
@@ -120,6 +124,8 @@ def test_each_type_has_one_spelling(text: str, name: str, value: object) -> None
         ('form = "a"', '1:1  form: unknown option; did you mean "from"?'),
         ("number = -1", "1:10  number: must not be negative"),
         ("words = { bad = 'x' }", "1:17  words.bad: is bad"),
+        ('text = "wild"', "1:8  text: the text must not be wild"),
+        ('one_or_many = "quoted"', '1:16  one_or_many: "quoted" is no regular expression'),
         ('text = "odd"', "1:1  this does not fit together"),
     ],
 )

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from pegel.config.writing import table, value
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+TEXT = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
+    st.text(st.sampled_from("a'\"\\\n\r\t "), max_size=12),
+)
 SCALAR = st.one_of(
     TEXT,
     st.booleans(),
@@ -43,6 +46,10 @@ def test_quotes_and_backslashes_are_easy_to_read() -> None:
     """Templates and regular expressions are full of both."""
     assert value('"{request}" \\d+') == "'\"{request}\" \\d+'"
     assert value("it's") == '"it\'s"'
+
+
+def test_an_expression_of_several_lines_stays_one() -> None:
+    assert value("case\n  when a = 'x' then 1\nend") == "'''\ncase\n  when a = 'x' then 1\nend'''"
 
 
 def test_a_long_list_stands_on_several_lines() -> None:

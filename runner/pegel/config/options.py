@@ -45,6 +45,8 @@ _CONFIG = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, arbitrary
 _LISTS = (list, tuple, set, frozenset, collections.abc.Sequence, collections.abc.Set, collections.abc.Collection)
 _TABLES = (dict, collections.abc.Mapping)
 _NAMED_OPTION = re.compile(r"(\w+(?:\.\w+|\[\d+\])*): ")
+_QUOTED = re.compile(r'"([^"]+)"')
+_MENTIONED_OPTION = re.compile(r"(?:the |`)(\w+)\b")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,13 +199,23 @@ def _without_consequences(problems: Sequence[Problem]) -> list[Problem]:
 
 
 def _own_problem(node: Node, text: str) -> Problem:
-    """A sentence of a component; "option: …" at its start moves the place there."""
+    """A sentence of a component, at the option that it speaks of.
+
+    That is the one named as "option: …" at its start, or mentioned there ("the option …"), or whose text it quotes.
+    """
     named = _NAMED_OPTION.match(text)
     if named:
         keys: list[str | int] = [int(k) if k.isdigit() else k for k in re.findall(r"\w+", named[1])]
         place, rest = node.find(tuple(keys))
         if place is not node:
             return place.problem(text[named.end() :] if not rest else text)
+    mentioned = _MENTIONED_OPTION.match(text)
+    if mentioned and mentioned[1] in node.table:
+        return node.table[mentioned[1]].problem(text)
+    for quoted in _QUOTED.findall(text):
+        for below in node.table.values():
+            if below.template is not None and quoted in below.value:
+                return below.problem_inside(below.value.index(quoted), text)
     return node.problem(text)
 
 

@@ -193,4 +193,5 @@ def _add_labels(draft: SourceDraft, entry: SourceEntry, problems: list[Problem])
         check_word(node, name, "label", problems, at_key=True)
         if name in draft.columns:
             problems.append(node.problem(f'"{name}" is already a column of the format', at_key=True))
-        draft.columns[name] = "VARCHAR"
+        else:
+            draft.columns[name] = "VARCHAR"

@@ -10,6 +10,7 @@ from typing import Any
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _PLAIN = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f']*")
+_LINES = re.compile(r"(?:[^\x00-\x08\x0b-\x1f\x7f']|'{1,2}(?!'))*")
 _WIDTH = 100
 
 
@@ -26,7 +27,7 @@ def table(header: str, entries: Mapping[str, Any], dotted: Sequence[str] = ()) -
 
 def key(name: str) -> str:
     """A key, quoted where it must be."""
-    return name if _BARE.fullmatch(name) else _string(name)
+    return name if _BARE.fullmatch(name) else _basic(name)
 
 
 def value(of: Any) -> str:
@@ -62,4 +63,10 @@ def _string(text: str) -> str:
     """Quoted so that it reads best: as it is in single quotes where double ones would need a backslash."""
     if ('"' in text or "\\" in text) and _PLAIN.fullmatch(text):
         return f"'{text}'"
+    if "\n" in text and _LINES.fullmatch(text) and not text.endswith("'"):
+        return f"'''\n{text}'''"
+    return _basic(text)
+
+
+def _basic(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
