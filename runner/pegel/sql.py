@@ -26,6 +26,7 @@ Node = dict[str, Any]
 _SELECT = "select "
 _NOWHERE = 2**64 - 1
 _KEPT_RELATIONS = 64
+_REMEMBERED = 1024
 
 _BINDABLE = {"user", "version"}  # with quotes or without, these are columns first
 _REFUSED = {
@@ -147,8 +148,9 @@ def bind_all(expressions: Mapping[str, str], columns: Columns) -> dict[str, Boun
     return bound
 
 
+@functools.lru_cache(maxsize=_REMEMBERED)  # presets repeat themselves, and a check should feel instant
 def parse(expression: str) -> Parsed:
-    """The tree of one expression.
+    """The tree of one expression; it is shared, so change only copies of it.
 
     Raises:
         ExpressionError: Not an expression, more than one, or one with an alias.
@@ -229,12 +231,7 @@ def spelled(node: Node, columns: Columns) -> Node:
 
 def render(nodes: Sequence[Node]) -> list[str]:
     """The SQL text of each node, in one spelling: equal expressions give equal text."""
-    if not nodes:
-        return []
-    documents = [_document(node) for node in nodes]
-    with _lock:
-        found = _connection().execute("select json_deserialize_sql(unnest(?::varchar[])::json)", [documents]).fetchall()
-    return [row[0].removeprefix("SELECT ").strip() for row in found]
+    return list(_rendered(tuple(_document(node) for node in nodes)))
 
 
 def types(expressions: Sequence[str], columns: Columns) -> list[str]:
@@ -243,12 +240,7 @@ def types(expressions: Sequence[str], columns: Columns) -> list[str]:
     Raises:
         duckdb.Error: One of them does not bind.
     """
-    selected = ", ".join(f"{text} as _{number}" for number, text in enumerate(expressions))
-    with _lock:
-        connection = _connection()
-        connection.execute(f"{_SELECT}{selected} from {_relation(tuple(columns.items()))} limit 0")
-        names = [str(entry[1]) for entry in connection.description or ()]
-    return ["INTEGER" if name == '"NULL"' else name for name in names]
+    return list(_types(tuple(expressions), tuple(columns.items())))
 
 
 def node_types(parsed: Parsed, nodes: Sequence[Node], texts: Sequence[str], columns: Columns) -> list[str]:
@@ -383,6 +375,26 @@ def _only(document: Node, expression: str) -> Node:
 def _clauses(select: Node) -> bool:
     parts = ("modifiers", "where_clause", "group_expressions", "group_sets", "having", "sample", "qualify")
     return any(select[part] for part in parts) or bool(select["cte_map"]["map"])
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _types(expressions: tuple[str, ...], columns: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    selected = ", ".join(f"{text} as _{number}" for number, text in enumerate(expressions))
+    with _lock:
+        connection = _connection()
+        connection.execute(f"{_SELECT}{selected} from {_relation(columns)} limit 0")
+        names = [str(entry[1]) for entry in connection.description or ()]
+    return tuple("INTEGER" if name == '"NULL"' else name for name in names)
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _rendered(documents: tuple[str, ...]) -> tuple[str, ...]:
+    if not documents:
+        return ()
+    statement = "select json_deserialize_sql(unnest(?::varchar[])::json)"
+    with _lock:
+        found = _connection().execute(statement, [list(documents)]).fetchall()
+    return tuple(row[0].removeprefix(_SELECT.upper()).strip() for row in found)
 
 
 def _document(node: Node) -> str:
