@@ -15,13 +15,14 @@ _WIDTH = 100
 
 
 def table(header: str, entries: Mapping[str, Any], dotted: Sequence[str] = ()) -> str:
-    """A table under a header; tables in it are inline, those of the keys in `dotted` a line for each entry."""
+    """A table under a header; tables in it are inline, long ones and those in `dotted` a line for each entry."""
     lines = [header] if header else []
     for name, entry in entries.items():
-        if name in dotted and isinstance(entry, Mapping) and entry:
+        line = f"{key(name)} = {value(entry)}"
+        if isinstance(entry, Mapping) and entry and (name in dotted or len(line) > _WIDTH):
             lines.extend(f"{key(name)}.{key(below)} = {value(part)}" for below, part in entry.items())
         else:
-            lines.append(f"{key(name)} = {value(entry)}")
+            lines.append(line)
     return "\n".join(lines) + "\n"
 
 
