@@ -33,7 +33,7 @@ _NEWLINE, _RETURN = 10, 13
 _BOM = b"\xef\xbb\xbf"
 _HOLE = re.compile(rb"\0+")
 _CHUNK = 2**18  # a comparison of so many bytes stays in the cache for the search that follows
-_DECODE = 2**20
+_DECODE = 2**15
 
 
 @dataclass(frozen=True)
@@ -344,7 +344,7 @@ def _places(text: Bytes, start: int, stop: int, anchor: int | None) -> Offsets:
 
 
 def _blocks(starts: Offsets, ends: Offsets, breaks: Sequence[int]) -> Iterable[tuple[int, int]]:
-    """Ranges of lines of about a mebibyte, with a newline between any two of their lines."""
+    """Ranges of lines of about 32 KiB, with a newline between any two of their lines."""
     if not len(starts):
         return
     edges = [*range(int(starts[0]), int(ends[-1]), _DECODE), *breaks]

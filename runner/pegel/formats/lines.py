@@ -213,8 +213,10 @@ class _Template:
         good = np.ones(len(lines), np.bool_) if matched.failed is None else ~matched.failed
         for index, starts, ends in self._rules:
             first, after = matched.spans[index]
-            for row in np.flatnonzero(_starts_with(lines, first, after, starts) & good).tolist():
-                good[row] = lines.buffer(row).endswith(ends, first[row], after[row])
+            rows = np.flatnonzero(_has(lines, first, after, starts) & good)
+            if len(rows):
+                some = lines.take(rows)
+                good[rows] = _has(some, np.maximum(after[rows] - len(ends), first[rows]), after[rows], ends)
         return good
 
     def rematch(self, done: Assembled, matched: Matched) -> Matched:
@@ -283,17 +285,13 @@ class _Pattern:
         return f"regexp_extract(_text, {literal(pattern)}, [{listed}])"
 
 
-def _starts_with(lines: Records, first: Offsets, after: Offsets, text: bytes) -> Mask:
-    """Which of the slices start with a text."""
+def _has(lines: Records, first: Offsets, after: Offsets, text: bytes) -> Mask:
+    """Which of the slices `[first, after)` of the lines start with a text."""
     found = after - first >= len(text)
-    whole, rest = lines.buffers
-    for place, byte in enumerate(text):
-        at = np.where(found, first + place, 0)
-        if lines.apart is None:
-            found &= whole[at] == byte
-        else:
-            same = np.empty(len(at), np.bool_)
-            same[lines.apart] = rest[at[lines.apart]] == byte
-            same[~lines.apart] = whole[at[~lines.apart]] == byte
-            found &= same
+    for buffer, rows in lines.by_buffer():
+        here = found[rows]
+        for place, byte in enumerate(text):
+            at = np.where(here, first[rows] + place, 0)
+            here &= buffer[at] == byte
+        found[rows] = here
     return found

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from pegel.arrow import Bytes, Offsets, windows
-from pegel.formats.records import Mask, Records
+from pegel.formats.records import Mask, Records, all_in_row
 from pegel.formats.regex import Expression
 
 _LONGEST = 64  # bytes at the start of a line that are compared
@@ -69,18 +69,16 @@ class Prefix(Opener):
                 self._groups.append((place, place + 1, ranges))
 
     def mask(self, lines: Records) -> Mask:
-        opens = self._starts(lines.buffers[0], lines.starts, lines.ends)
-        if lines.apart is not None:
-            opens[lines.apart] = self._starts(lines.buffers[1], lines.starts[lines.apart], lines.ends[lines.apart])
+        opens = np.empty(len(lines), np.bool_)
+        for buffer, rows in lines.by_buffer():
+            opens[rows] = self._starts(buffer, lines.starts[rows], lines.ends[rows])
         return opens
 
     def _starts(self, text: Bytes, starts: Offsets, ends: Offsets) -> Mask:
         heads = windows(text, np.minimum(starts, len(text)), self._width)
         opens = ends - starts >= self._width
         for first, last, ranges in self._groups:
-            fits = _within(heads[:, first:last], ranges)
-            if not fits.all():
-                opens &= fits.all(axis=1)
+            opens &= all_in_row(_within(heads[:, first:last], ranges))
         return opens
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pegel.arrow import Bytes, Offsets, inner_windows
-from pegel.formats.records import Marks, Mask, Records
+from pegel.formats.records import Marks, Mask, Records, all_in_row
 from pegel.formats.template import Step, Template
 
 Spans = list[tuple[Offsets, Offsets]]
@@ -116,6 +116,7 @@ class _Walk:
         self._plain: Mask = records.ends < len(records.piece) - _REACH
         if records.apart is not None:
             self._plain &= ~records.apart
+        self._all = False
         self._at: Offsets = records.starts
         self._taken = 0
         self._spans: dict[int, tuple[Offsets, Offsets]] = {}
@@ -133,7 +134,8 @@ class _Walk:
     def _require(self, condition: Mask) -> None:
         """Go on only where a condition holds; elsewhere the position is set to where all reads are safe."""
         self._plain = self._plain & condition
-        if not self._plain.all():
+        self._all = bool(self._plain.all())
+        if not self._all:
             self._at = np.where(self._plain, self._at, 0)
 
     def _step(self, step: Step) -> None:
@@ -158,7 +160,9 @@ class _Walk:
         if self._anchor is not None and self._anchor in literal and self._marks is not None:
             marks = self._marks
             self._require(marks.count > self._taken)
-            index = np.where(self._plain, marks.first + self._taken, 0)
+            index = marks.first + self._taken
+            if not self._all:
+                index = np.where(self._plain, index, 0)
             places = marks.at[index] if len(marks.at) else index
             return places - literal.index(self._anchor)
         byte = max(set(literal), key=lambda value: (value not in _POOR_ANCHORS, value != ord(" "), value))
@@ -177,11 +181,14 @@ class _Walk:
 
     def _literal(self, literal: bytes) -> None:
         """Require a literal at the position, and step over it."""
-        for offset in range(0, len(literal), 8):
-            part = literal[offset : offset + 8]
-            mask = np.uint64((1 << 8 * len(part)) - 1)
-            wanted = np.uint64(int.from_bytes(part, "little"))
-            self._require(self._words[self._at + offset] & mask == wanted)
+        if len(literal) == 1:
+            self._require(self._text[self._at] == literal[0])
+        else:
+            for offset in range(0, len(literal), 8):
+                part = literal[offset : offset + 8]
+                mask = np.uint64((1 << 8 * len(part)) - 1)
+                wanted = np.uint64(int.from_bytes(part, "little"))
+                self._require(self._words[self._at + offset] & mask == wanted)
         self._at = self._at + len(literal)
         if self._anchor is not None:
             self._taken += literal.count(self._anchor)
@@ -197,19 +204,20 @@ class _Walk:
             length = self._float()
         if self._template.null is not None:
             length = self._null(length)
-        self._require((length > 0) & (start + length <= self._ends))
-        self._spans[index] = (start, start + length)
-        self._at = np.where(self._plain, start + length, 0)
+        self._at = start + length
+        self._require((length > 0) & (self._at <= self._ends))
+        self._spans[index] = (start, self._at)
 
     def _int(self) -> Offsets:
         length = _trailing_zeros(~_bits(_digits(inner_windows(self._text, self._at, 32))))
         return np.where(length <= 18, length, 0)
 
     def _hex(self, width: int) -> Offsets:
-        text = inner_windows(self._text, self._at, 64)
-        letters = (text | np.uint8(0x20)) - np.uint8(ord("a")) < 6
-        length = _trailing_zeros(~_bits(_digits(text) | letters))
-        return np.where(length == width, length, 0) if width else length
+        text = inner_windows(self._text, self._at, width or 64)
+        hexadecimal = _digits(text) | ((text | np.uint8(0x20)) - np.uint8(ord("a")) < 6)
+        if not width:
+            return _trailing_zeros(~_bits(hexadecimal))
+        return np.where(all_in_row(hexadecimal), width, 0)
 
     def _float(self) -> Offsets:
         """Digits with at most one point between them; anything more is not plain."""

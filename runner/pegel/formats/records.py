@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -77,6 +77,21 @@ class Records:
         """Both buffers as arrays."""
         return [np.frombuffer(self.piece, np.uint8), np.frombuffer(self.rest, np.uint8)]
 
+    def by_buffer(self) -> Iterator[tuple[Bytes, Offsets | slice]]:
+        """Each buffer that holds records, and the rows of those."""
+        piece, rest = self.buffers
+        if self.apart is None:
+            yield piece, slice(None)
+            return
+        for buffer, rows in ((piece, np.flatnonzero(~self.apart)), (rest, np.flatnonzero(self.apart))):
+            if len(rows):
+                yield buffer, rows
+
+    def take(self, rows: Offsets | Mask) -> Records:
+        """Some of the records."""
+        apart = None if self.apart is None else self.apart[rows]
+        return Records(self.piece, self.starts[rows], self.ends[rows], self.rest, apart)
+
     def buffer(self, row: int) -> bytes:
         """The buffer in which a record lies."""
         return self.rest if self.apart is not None and self.apart[row] else self.piece
@@ -84,3 +99,11 @@ class Records:
     def text(self, row: int) -> bytes:
         """The text of one record."""
         return self.buffer(row)[self.starts[row] : self.ends[row]]
+
+
+def all_in_row(flags: Mask) -> Mask:
+    """Which rows have no false flag; quick where few have one, as numpy's `all` by row is not."""
+    rows = np.ones(len(flags), np.bool_)
+    if not flags.all():
+        rows[np.flatnonzero(~flags.reshape(-1)) // flags.shape[1]] = False
+    return rows

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from functools import cache
 
 import duckdb
 import numpy as np
 
 from pegel.arrow import Frame, slices
+from pegel.formats.aside import ask
 from pegel.formats.records import Mask, Records
-from pegel.table import Engine, literal
+from pegel.table import literal
 
 AT_ONCE = 4
 """Groups to extract in one go: RE2 needs 1.1 us per record for 4 groups, 3.1 for 5 and 6.9 for 8."""
@@ -28,12 +28,6 @@ _PART = re.compile(
 )
 
 
-@cache
-def _engine() -> Engine:
-    """An engine of its own, for those who need an expression outside of a batch."""
-    return Engine()
-
-
 class Expression:
     """A regular expression, found anywhere in a text unless it says `^` or `$`.
 
@@ -44,8 +38,7 @@ class Expression:
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
         try:
-            with _engine().batch() as batch:
-                batch.query(f"select regexp_matches('', {literal(pattern)})")
+            ask(f"select regexp_matches('', {literal(pattern)})")
         except duckdb.Error as error:
             reason = str(error).partition(": ")[2] or str(error)
             raise ValueError(f'"{pattern}" does not run in linear time (on RE2): {reason}') from error
@@ -70,8 +63,6 @@ class Expression:
             }
         )
         found = np.zeros(len(texts), np.bool_)
-        with _engine().batch() as batch:
-            name = batch.register(frame)
-            rows = batch.query(f"select row from {name} where regexp_matches(text, {literal(self.pattern)})")
-        found[[row for (row,) in rows]] = True
+        for (row,) in ask(f"select row from {{frame}} where regexp_matches(text, {literal(self.pattern)})", frame):
+            found[row] = True
         return found
