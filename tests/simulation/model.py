@@ -120,6 +120,9 @@ class Model:
     def close(self) -> None:
         self.db.close()
 
+    def rejected(self) -> int:
+        return 0
+
     def late(self) -> int:
         return 0
 

@@ -6,10 +6,11 @@ from pegel.metrics.definition import Metric, Value
 from pegel.pipeline import Runner
 from pegel.plan import Plan, RunnerSettings, SinkPlan, SourcePlan, TimeOptions
 from pegel.sources import Source
+from pegel.sources.file import File
 from pegel.units import Duration
 from simulation.records import Ledger
 from simulation.reference_file import ReferenceFile
-from simulation.stage import Stage
+from simulation.stage import LOG, Stage
 
 
 def plan(stage: Stage, source: Source) -> Plan:
@@ -85,6 +86,10 @@ class Product:
     def exchange(self) -> None:
         """Where a mutant puts its broken parts in; called before anything uses them."""
 
+    def rejected(self) -> int:
+        counters = self.runner.state.counters()
+        return sum(value for (name, _), value in counters.items() if name == "rejects_total")
+
     def late(self) -> int:
         counters = self.runner.state.counters()
         return sum(value for (name, _), value in counters.items() if name in ("late_total", "too_late_total"))
@@ -96,3 +101,12 @@ class Product:
 def with_reference_file(stage: Stage) -> Product:
     """The product's pipeline and state, fed by the reference's reading of the log."""
     return Product(stage, ReferenceFile())
+
+
+def product(stage: Stage) -> Product:
+    """The whole product."""
+    return Product(stage, File(path=LOG))
+
+
+BUILDS = (with_reference_file, product)
+"""What is proved."""

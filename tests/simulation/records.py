@@ -24,7 +24,7 @@ def spell(record: Record, *, lines: int = 1) -> bytes:
 def parse(text: bytes) -> Record | None:
     """The record of one spelling without its end, None if it is none."""
     words = text.decode("utf-8", "replace").split()
-    if len(words) != 5 or not (words[0].isdigit() and words[1].isdigit() and words[3].isdigit()):
+    if len(words) != 5 or not all(word.isdigit() and len(word) < 18 for word in (words[0], words[1], words[3])):
         return None
     return Record(int(words[0]), int(words[1]), words[2], int(words[3]), words[4])
 

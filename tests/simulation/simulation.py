@@ -319,6 +319,8 @@ class Simulation:
     def _compare_late(self) -> None:
         """Nothing is late where everything was written in time: no window may close before its records are read."""
         assert self.subject is not None
+        if self.subject.rejected():
+            self.outcome.wrong.append(f"{self.subject.rejected()} records were torn: every one was written whole")
         late = self.subject.late()
         if late and not self.habits.late and not self.habits.skewed:
             self.outcome.wrong.append(f"{late} records were late, though all were written in time")

@@ -22,6 +22,9 @@ class Subject(Protocol):
 
     def step(self) -> bool: ...
 
+    def rejected(self) -> int:
+        """Text that was used up without being a record."""
+
     def late(self) -> int:
         """Records that came when their window was closed."""
 

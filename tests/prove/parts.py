@@ -1,0 +1,115 @@
+"""The parts of a proof: each does its work within a budget and returns what it did and what was wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from prove.sigkill import Loop
+from simulation.mutants import MUTANTS
+from simulation.product import BUILDS
+from simulation.proof import Report, every_crash, prove
+from simulation.simulation import Script, simulate
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much is done.
+
+    Attributes:
+        crashes: Simulated crashes.
+        enumerated: Stories of which every single crash is tried.
+        kills: Real SIGKILLs.
+        examples: Examples of each property test.
+        mutant_seeds: Seeds with which a mutant may be caught.
+    """
+
+    crashes: int
+    enumerated: int
+    kills: int
+    examples: int
+    mutant_seeds: int
+
+
+QUICK = Budget(crashes=3_000, enumerated=1, kills=100, examples=500, mutant_seeds=40)
+FULL = Budget(crashes=50_000, enumerated=20, kills=10_000, examples=20_000, mutant_seeds=150)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a part did, in a sentence, and what was wrong."""
+
+    summary: str
+    wrong: list[str] = field(default_factory=list)
+
+
+def crashes(budget: Budget, seed: int) -> Finding:
+    """Random stories with crashes at named points."""
+    script = Script(ticks=60)
+    reports = [prove(build, seed=seed, crashes=budget.crashes // len(BUILDS), script=script) for build in BUILDS]
+    return _of(*reports)
+
+
+def enumerated(budget: Budget, seed: int) -> Finding:
+    """Every single crash of short stories."""
+    build = BUILDS[-1]
+    return _of(*(every_crash(build, seed=seed + n, ticks=8) for n in range(budget.enumerated)))
+
+
+def sigkill(budget: Budget, seed: int) -> Finding:
+    """Real processes, really killed; each habit of rotation gets a third."""
+    habits = ("rename", "copytruncate", "mixed")
+    reports = [Loop(seed=seed, kills=-(-budget.kills // 3), habit=habit).run() for habit in habits]
+    wrong = [f"{report.place}: {sentence}" for report in reports for sentence in report.wrong + report.broken_starts]
+    return Finding("; ".join(f"{habit}: {report}" for habit, report in zip(habits, reports, strict=True)), wrong)
+
+
+def mutants(budget: Budget, seed: int) -> Finding:
+    """Every known mistake is caught by some seed."""
+    begun, caught, missed = time.monotonic(), 0, []
+    for mutant in MUTANTS:
+        script = Script(ticks=60, rewrite=mutant.rewrite)
+        if any(simulate(seed + n, mutant.build, script).wrong for n in range(budget.mutant_seeds)):
+            caught += 1
+        else:
+            missed.append(f"not caught: {mutant.name}: {mutant.mistake}")
+    return Finding(f"{caught} of {len(MUTANTS)} broken variants caught ({time.monotonic() - begun:.0f} s)", missed)
+
+
+def properties(budget: Budget, seed: int) -> Finding:
+    """The property tests of the whole repository with more examples; parsers see arbitrary bytes there."""
+    begun = time.monotonic()
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "prove.examples", "-m", "not slow", "-k", "", "tests"]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{REPOSITORY / 'tests'}:{REPOSITORY / 'runner'}",
+        "PROVE_EXAMPLES": str(budget.examples),
+        "PROVE_SEED": str(seed),
+    }
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+    last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr[-200:]
+    summary = f"{budget.examples} examples each: {re.sub(r'=+', '', last).strip()} ({time.monotonic() - begun:.0f} s)"
+    return Finding(summary, [] if done.returncode == 0 else done.stdout.splitlines()[-20:])
+
+
+def _of(*reports: Report) -> Finding:
+    summary = "; ".join(str(report) for report in reports)
+    wrong = [f"seed {seed}, point {point}: {text}" for report in reports for seed, point, text in report.wrong]
+    return Finding(summary, wrong)
+
+
+PARTS: dict[str, Callable[[Budget, int], Finding]] = {
+    "crashes": crashes,
+    "enumerated": enumerated,
+    "sigkill": sigkill,
+    "mutants": mutants,
+    "properties": properties,
+}
