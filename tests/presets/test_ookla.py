@@ -1,0 +1,119 @@
+"""The preset against the oracle: every point and every reject, whatever way the log is read."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from pegel.cli.preview import collect
+from pegel.samples.ookla_log import PROFILES, records
+from pegel.samples.rotation import RotatingLog, Rotation
+from pegel.sinks import ndjson
+from presets import ookla_oracle as oracle
+from presets.ookla_run import Key, Run, keyed
+
+START = 1_772_582_000.0
+"""2026-03-03 23:53:20 UTC: some minutes before a new day."""
+
+Records = Iterator[tuple[float, bytes]]
+
+
+def dirty(seed: int) -> Records:
+    return records(seed, START, PROFILES["dirty"].at_rate(5.0))
+
+
+@contextlib.contextmanager
+def log_in(directory: Path, limit: int = 400_000) -> Iterator[RotatingLog]:
+    directory.mkdir(exist_ok=True)
+    with RotatingLog(directory / oracle.LIVE, Rotation(limit=limit)) as log:
+        yield log
+
+
+def write(directory: Path, log: Records, count: int) -> None:
+    with log_in(directory) as file:
+        for moment, record in islice(log, count):
+            file.write(moment, record)
+
+
+def expected(directory: Path) -> dict[Key, object]:
+    return keyed(oracle.ndjson(oracle.points(oracle.count(oracle.read_log(directory)), "st-01")))
+
+
+def differences(got: dict[Key, object], wanted: dict[Key, object]) -> list[tuple[Key, object, object]]:
+    """What differs, first things first: (point, product, oracle)."""
+    return [(key, got.get(key), wanted.get(key)) for key in sorted(got | wanted) if got.get(key) != wanted.get(key)]
+
+
+def test_the_golden_points_are_those_of_the_oracle() -> None:
+    golden = oracle.GOLDEN.read_text(encoding="utf-8")
+    assert golden == oracle.ndjson(oracle.points(oracle.count(oracle.read_log(oracle.SAMPLE)), "st-01"))
+
+
+def test_a_preview_of_the_shipped_sample_gives_the_golden_points(tmp_path: Path) -> None:
+    points = collect(Run(tmp_path, oracle.SAMPLE).plan())
+    golden = keyed(oracle.GOLDEN.read_text(encoding="utf-8"))
+    assert differences(keyed(ndjson.encode(points).decode()), golden) == []
+
+
+@pytest.mark.parametrize("seed", [11, 12, 13])
+def test_a_dirty_log_gives_every_point_and_every_reject_of_the_oracle(tmp_path: Path, seed: int) -> None:
+    write(tmp_path / "log", dirty(seed), 4000)
+    run = Run(tmp_path, tmp_path / "log")
+    run.once(close=True)
+    assert differences(run.points(), expected(tmp_path / "log")) == []
+    rejects = oracle.count(oracle.read_log(tmp_path / "log")).rejects
+    assert {reason: run.rejects().get(reason, 0) for reason in ("malformed", "foreign", "bad_time")} == {
+        reason: rejects[reason] for reason in ("malformed", "foreign", "bad_time")
+    }
+
+
+def test_small_pieces_make_no_difference(tmp_path: Path) -> None:
+    """A block that ends within a record, a wrapped record or a hole must not show in the numbers."""
+    write(tmp_path / "log", dirty(21), 2000)
+    run = Run(tmp_path, tmp_path / "log", piece_size="7kB")
+    run.once(close=True)
+    assert differences(run.points(), expected(tmp_path / "log")) == []
+
+
+def test_runs_from_cron_between_rotations_give_the_points_of_one_run(tmp_path: Path) -> None:
+    """A minute that was read in two runs was the original's worst defect: its last part won."""
+    log = dirty(31)
+    run = Run(tmp_path, tmp_path / "log")
+    for _ in range(4):
+        write(tmp_path / "log", log, 700)
+        run.once(close=False)
+    write(tmp_path / "log", log, 700)
+    run.once(close=True)
+    assert differences(run.points(), expected(tmp_path / "log")) == []
+
+
+def test_a_run_in_the_middle_of_a_record_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    """The server may have written half a line, or half of a wrapped `HI`, when cron comes by."""
+    text = b"".join(record for _, record in islice(dirty(41), 600))
+    wrapped = text.index(b"\nWS/1.0") + 3
+    run = Run(tmp_path, tmp_path / "log")
+    (tmp_path / "log").mkdir()
+    done = 0
+    for end in (1000, 50_001, wrapped, len(text)):
+        with (tmp_path / "log" / oracle.LIVE).open("ab") as file:
+            file.write(text[done:end])
+        done = end
+        run.once(close=end == len(text))
+    assert differences(run.points(), expected(tmp_path / "log")) == []
+
+
+def test_the_sample_has_something_of_everything() -> None:
+    """Golden points over an easy log would prove nothing."""
+    counted = oracle.count(oracle.read_log(oracle.SAMPLE))
+    whole = counted.minutes.values()
+    assert len(counted.days) == 2
+    assert min(counted.rejects[reason] for reason in ("malformed", "foreign")) > 5
+    assert sum(len(minute.users) for minute in whole) < sum(len(minute.tests) for minute in whole)
+    assert Counter(day.month for day in counted.days) == {3: 2}
+    assert {"unknown", "12"} <= {model for _, model in counted.devices}
+    assert all(sum(getattr(minute, name) for minute in whole) for name in ("uploads", "downloads", "errors5xx"))
