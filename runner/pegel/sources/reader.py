@@ -32,12 +32,18 @@ class Reader:
         self.archive = archive
         self.rotated = archive
         self.place = content.place
-        self.at_end = False
+        self._read_out = False
         self.moved_at = 0.0
         self._head = head
         self._tail = tail
         self._rest = b""
         self._seen: tuple[int, int] | None = None
+
+    @property
+    def at_end(self) -> bool:
+        """Whether all that is there was read; the file is asked, since it may have grown after the last read."""
+        stat = self.content.stat()
+        return self._read_out and (stat.size, stat.mtime_ns) == self._seen
 
     @property
     def end(self) -> int:
@@ -52,7 +58,7 @@ class Reader:
         """
         stat = self.content.stat()
         state = (stat.size, stat.mtime_ns)
-        if self.at_end and state == self._seen:
+        if self._read_out and state == self._seen:
             return None
         if isinstance(self.content, Plain):
             self.content.place = self.place  # zeros at the end may have been written over
@@ -61,7 +67,7 @@ class Reader:
             self._verify(self.content, start + len(data))
         if state != self._seen:
             self.moved_at = now
-        self._seen, self.at_end = state, not data
+        self._seen, self._read_out = state, not data
         if not data:
             return None
         self._advance(start, data)
