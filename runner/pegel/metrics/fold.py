@@ -178,7 +178,7 @@ def _fold_buckets(program: Program, table: Table, pane: str, partials: Partials)
 
 
 def _texts(values: Row) -> Labels:
-    return tuple("" if value is None else value for value in values)
+    return values if None not in values else tuple("" if value is None else value for value in values)
 
 
 def _labels(values: Row) -> Labels:
