@@ -79,7 +79,7 @@ class Rotator:
             self.finish()
 
     def _timed(self) -> str:
-        self.clock.advance(0.001)
+        self.clock.advance(0.002)  # two archives never have the same name
         now = datetime.fromtimestamp(self.clock.wall(), UTC)
         return f"{LOG}.{now:%Y%m%d%H%M%S}{now.microsecond // 1000:03}"
 

@@ -122,6 +122,7 @@ class Log:
         self._directory = Directory(None)
         self._work: Iterator[None] | None = None
         self._work_due = True
+        self._is_fresh = False
         self._since: dict[object, float] = {}
         self._dirty: dict[str, Stream] = {}
         self._offered: Chain | None = None
@@ -151,7 +152,7 @@ class Log:
             self._world.wake.set()  # a rotation is going on; the next look sees it finished
             return
         self._directory = again
-        self._work_due = True
+        self._work_due = self._is_fresh = True
         self._notice()
 
     def poll(self) -> Piece | None:
@@ -163,6 +164,8 @@ class Log:
         except OSError as error:
             self.trouble = f"{self.path} cannot be read: {error.strerror or error}"
             return None
+        finally:
+            self._is_fresh = False
         return piece or self._flush(now) or self._saved()
 
     def consume(self, count: int, mark: str) -> Sequence[Position]:
@@ -258,6 +261,8 @@ class Log:
 
     def _work_on(self) -> None:
         if self._work is None and (self._work_due or self._must_move()):
+            if not self._is_fresh and (self._reader is None or self._must_move()):
+                self.look()  # a rotation is decided by what is there now, not a moment ago
             self._work_due = False
             self._held = False
             self.reason = ""
@@ -420,12 +425,10 @@ class Log:
         return self._settings.rotation != "rename" and (self._in_place(stream) or stream.is_file(entry.stat))
 
     def _candidates(self, stream: Stream) -> list[Entry]:
-        entries = [
-            entry for entry in self._directory.archives if self._known.get(FileKey.of(entry.stat), stream) is stream
-        ]
-        unread = {entry.name for entry in self._unread()}
-        own = [entry for entry in entries if stream.is_file(entry.stat)]
-        return own + [entry for entry in entries if entry not in own and entry.name in unread]
+        """Archives that may be the front, the likeliest first: a file that did not change since it was seen, then
+        the oldest that is nobody's, as all of those are younger. An inode alone says little: it is used again."""
+        own = [entry for entry in self._directory.archives if self._known.get(FileKey.of(entry.stat)) is stream]
+        return own + self._unread()
 
     def _live_entry(self) -> Entry | None:
         live = self._directory.live
