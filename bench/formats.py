@@ -16,9 +16,15 @@ from pathlib import Path
 import numpy as np
 
 from pegel.formats import End, Format
+from pegel.formats.csv import Csv
 from pegel.formats.lines import Complete, Lines
+from pegel.formats.ndjson import Ndjson
 from pegel.table import Engine
 
+EDGE_ROW = (
+    b'{"timestamp":"2026-03-03T12:00:01.250Z",' + b",".join(b'"someLongKey%d":"some value %d"' % (n, n) for n in range(35))
+    + b',"clientIP":"192.0.2.10","responseStatus":200,"responseBytes":4143}\n'
+)  # fmt: skip
 PIECE = 8 * 2**20
 ROUNDS = 7
 OOKLA = '{client:hex(40)} - {session} [{time}] "{request}" {status:int} {size:int} "{referer}" "{agent}"'
@@ -103,6 +109,16 @@ def main() -> None:
         pattern=r'^(?P<client>\S+) - (?P<session>\S+) \[(?P<time>[^\]]+)\] "(?P<request>.*?)" (?P<status>\d{3}) (?P<size>\d+) '
     )
     measure("pattern, 3 columns", pattern, data, few)
+
+    rows = EDGE_ROW * 20_000
+    edge = Ndjson(types={"timestamp": "varchar", "responseStatus": "bigint", "responseBytes": "bigint", "clientIP": "varchar"})
+    measure("ndjson of 1 kB, 4 of 39 values", edge, rows, set(edge.columns()))
+    table = b"".join(b"2026-03-03T12:00:%02d,%d,some text,GET,/path/%d,200\n" % (n % 60, n, n) for n in range(100_000))
+    columns = {"time": "varchar", "n": "bigint", "text": "varchar", "method": "varchar", "path": "varchar", "status": "bigint"}
+    plain = Csv(types=columns, header=False)
+    measure("csv, 3 of 6 columns", plain, table, {"time", "path", "status"})
+    quoted = b"".join(b'"' + line.replace(b",", b'","') + b'"\n' for line in table.splitlines())
+    measure("csv, all quoted, 3 of 6 columns", plain, quoted, {"time", "path", "status"})
 
 
 if __name__ == "__main__":

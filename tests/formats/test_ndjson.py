@@ -21,7 +21,10 @@ FORM = Ndjson(
 @pytest.mark.parametrize(
     ("line", "row"),
     [
-        ('{"text": "a", "n": 1, "x": 1.5, "yes": true, "response": {"inner": {"status": 200}}}', ("a", 1, 1.5, True, 200)),
+        (
+            '{"text": "a", "n": 1, "x": 1.5, "yes": true, "response": {"inner": {"status": 200}}}',
+            ("a", 1, 1.5, True, 200),
+        ),
         ("{}", (None, None, None, None, None)),
         (' \t{"n": 1} ', (None, 1, None, None, None)),
         ('{"n": null, "text": null, "response": null}', (None, None, None, None, None)),
@@ -97,14 +100,18 @@ JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
     lambda inner: st.one_of(
         st.lists(inner, max_size=2),
-        st.dictionaries(st.sampled_from(["text", "n", "x", "yes", "response", "inner", "status", "N"]), inner, max_size=4),
+        st.dictionaries(
+            st.sampled_from(["text", "n", "x", "yes", "response", "inner", "status", "N"]), inner, max_size=4
+        ),
     ),
     max_leaves=6,
 )
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.one_of(JSON.map(json.dumps).map(str.encode), st.binary(max_size=20)), max_size=6), st.sampled_from(End))
+@given(
+    st.lists(st.one_of(JSON.map(json.dumps).map(str.encode), st.binary(max_size=20)), max_size=6), st.sampled_from(End)
+)
 def test_every_line_is_a_row_or_a_reject_and_nothing_raises(lines: list[bytes], end: End) -> None:
     data = b"".join(line.replace(b"\n", b"").replace(b"\0", b"") + b"\n" for line in lines)
     wanted = sum(1 for line in data.split(b"\n") if line.removeprefix(b"\xef\xbb\xbf").removesuffix(b"\r"))

@@ -38,7 +38,7 @@ def both(template: str, lines: list[bytes]) -> tuple[Matched, Matched, int]:
         return slow(records, spans, rows)
 
     matcher.match_each = counted  # type: ignore[method-assign]
-    found = cut(b"\n".join(lines) + FILLER, End.FINAL, "", (), 2**16, NEVER, matcher.anchor)
+    found = cut(b"\n".join(lines) + FILLER, End.FINAL, "", (), 2**16, NEVER, [matcher.anchor] if matcher.anchor else [])
     fast = matcher.match(found.lines, found.marks)
     empty = [(np.zeros(len(found.lines), np.int64), np.zeros(len(found.lines), np.int64)) for _ in fast.spans]
     return fast, slow(found.lines, empty, np.arange(len(found.lines))), len(found.lines) - sum(each)

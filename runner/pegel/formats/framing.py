@@ -61,7 +61,7 @@ class Cut:
         tail: Where the unfinished rest of the piece begins.
         mark: SKIP, HOLE or "".
         rejects: What was lost.
-        marks: Places of the byte that was asked for.
+        marks: Places of the bytes that were asked for.
     """
 
     lines: Records
@@ -80,7 +80,7 @@ def clean(line: bytes) -> bytes:
 
 
 def cut(
-    piece: bytes, end: End, mark: str, seams: Sequence[int], cap: int, judge: Judge, anchor: int | None = None
+    piece: bytes, end: End, mark: str, seams: Sequence[int], cap: int, judge: Judge, anchors: Sequence[int] = ()
 ) -> Cut:
     """Cut a piece into whole lines; pure, and the same for any division of a stream into pieces.
 
@@ -91,9 +91,9 @@ def cut(
         seams: Offsets at which the next file begins.
         cap: Longest line, in bytes.
         judge: Decides whether a line goes on across a seam.
-        anchor: A byte whose places in the lines are wanted.
+        anchors: Bytes whose places in the lines are wanted.
     """
-    work = _Work(piece, end, cap, anchor)
+    work = _Work(piece, end, cap, anchors)
     if work.enter(mark, seams):
         work.join(seams, judge)
         work.find_lines()
@@ -111,7 +111,7 @@ class _Work:
     piece: bytes
     end: End
     cap: int
-    anchor: int | None
+    anchors: Sequence[int]
     start: int = 0
     """First byte that is not skipped."""
     size: int = 0
@@ -128,7 +128,7 @@ class _Work:
         self.text: Bytes = np.frombuffer(self.piece, np.uint8)
         self.size = len(self.piece)
         self.begins = self.starts = self.ends = np.zeros(0, np.int64)
-        self.marks: Marks | None = None
+        self.marks = Marks(self.begins, self.begins, self.begins) if self.anchors else None
 
     def enter(self, mark: str, seams: Sequence[int]) -> bool:
         """Step over what the mark says; false if the piece ends before that does."""
@@ -185,12 +185,12 @@ class _Work:
         return judge.begins(clean(self.piece[seam : min(stop, seam + self.cap)]))
 
     def find_lines(self) -> None:
-        """Find the newlines, and the places of the anchor in the same pass."""
-        at = _places(self.text, self.start, self.size, self.anchor)
-        ending = np.arange(len(at)) if self.anchor is None else np.flatnonzero(self.text[at] == _NEWLINE)
+        """Find the newlines, and the places of the anchors in the same pass."""
+        at = _places(self.text, self.start, self.size, self.anchors)
+        ending = np.flatnonzero(self.text[at] == _NEWLINE) if self.anchors else np.arange(len(at))
         self.ends = at[ending]
         nexts = self.ends + 1
-        if self.anchor is not None:
+        if self.anchors:
             first = np.concatenate([np.zeros(1, np.int64), ending + 1])[: len(ending)]
             self.marks = Marks(at, first, ending - first)
         if self.breaks:
@@ -331,13 +331,13 @@ def _hole_end(piece: bytes, start: int) -> int:
     return found.end() if found else start
 
 
-def _places(text: Bytes, start: int, stop: int, anchor: int | None) -> Offsets:
+def _places(text: Bytes, start: int, stop: int, anchors: Sequence[int]) -> Offsets:
     """Where the newlines, and the anchors, are."""
     found = []
     for begin in range(start, stop, _CHUNK):
         part = text[begin : min(begin + _CHUNK, stop)]
         hits = part == _NEWLINE
-        if anchor is not None:
+        for anchor in anchors:
             hits |= part == anchor
         found.append(np.flatnonzero(hits) + begin)
     return np.concatenate(found) if found else np.zeros(0, np.int64)

@@ -128,7 +128,7 @@ class Lines(Format):
         words = set(mark.split())
         orphan = _ORPHAN in words
         words.discard(_ORPHAN)
-        piece = cut(data, end, " ".join(words), seams, self.max_record, self._judge, self._shape.anchor)
+        piece = cut(data, end, " ".join(words), seams, self.max_record, self._judge, self._shape.anchors)
         if self._opener is None:
             block = _Block(piece.lines, piece.marks)
             return Frames(block, len(piece.lines), piece.tail, piece.mark, piece.rejects)
@@ -191,7 +191,7 @@ class _Template:
         self._template = template
         self.columns = template.columns
         self.matcher = Matcher(template)
-        self.anchor = self.matcher.anchor
+        self.anchors = () if self.matcher.anchor is None else (self.matcher.anchor,)
         names = list(self.columns)
         for rule in complete:
             if rule.column not in names:
@@ -249,7 +249,7 @@ class _Template:
 class _Pattern:
     """Fields by regular expression."""
 
-    anchor = None
+    anchors = ()
 
     def __init__(self, expression: Expression, null: str | None) -> None:
         self._expression = expression

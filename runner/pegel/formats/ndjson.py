@@ -12,12 +12,11 @@ import numpy as np
 from pegel.arrow import Frame, slices
 from pegel.formats import REJECT, ROW, End, Format, Frames
 from pegel.formats.aside import ask
+from pegel.formats.columns import checked, finite
 from pegel.formats.framing import Judge, cut
 from pegel.formats.records import Records
 from pegel.table import Batch, Columns, Table, literal, quote
 from pegel.units import Size
-
-TYPES = ("VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN")
 
 _OPENS = "(starts_with(line, '{') or starts_with(ltrim(line, ' ' || chr(9) || chr(13)), '{'))"
 _REJECT = f"""case
@@ -59,7 +58,7 @@ class Ndjson(Format):
     max_record: Size = Size(256 * 2**10)
 
     def __post_init__(self) -> None:
-        self._columns = checked_columns(self.types, TYPES)
+        self._columns = checked(self.types)
         for name in self.paths:
             if name not in self._columns:
                 raise ValueError(f'`paths`: "{name}" is not one of the columns: {", ".join(self._columns)}')
@@ -93,7 +92,7 @@ class Ndjson(Format):
 
     def _value(self, name: str, kind: str) -> str:
         value = "value" + "".join(f"[{literal(key)}]" for key in self._path(name))
-        return f"case when isfinite({value}) then {value} end" if kind == "DOUBLE" else value
+        return finite(value, kind)
 
     def _structure(self, names: frozenset[str]) -> dict[str, Any]:
         """The shape of an object, as `json_transform` wants it."""
@@ -111,26 +110,6 @@ class Ndjson(Format):
                 raise ValueError(f'`paths`: two columns are read from "{".".join(self._path(name))}"')
             level[last] = self._columns[name]
         return structure or {"": "VARCHAR"}
-
-
-def checked_columns(types: Mapping[str, str], known: Sequence[str]) -> dict[str, str]:
-    """The columns with their types in DuckDB's spelling.
-
-    Raises:
-        ValueError: A name cannot be a column, or a type is not known.
-    """
-    if not types:
-        raise ValueError("`columns` is empty; name the values to read, with their types")
-    for name, kind in types.items():
-        if not name or name.startswith("_"):
-            raise ValueError(f'`columns`: "{name}" cannot be a column; names do not begin with "_"')
-        if kind.upper() not in known:
-            raise ValueError(f'`columns`: "{kind}" is not a type; there are {", ".join(known).lower()}')
-    lower = [name.lower() for name in types]
-    for name in types:
-        if lower.count(name.lower()) > 1:
-            raise ValueError(f'`columns`: "{name}" is there twice; names are compared without case')
-    return {name: kind.upper() for name, kind in types.items()}
 
 
 def _same(level: Mapping[str, Any], key: str) -> str:

@@ -16,7 +16,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Marks:
-    """Where one byte (such as the quote) occurs in the records.
+    """Where some bytes (such as the quote) occur in the records.
 
     Attributes:
         at: Its places, ascending; places of newlines may stand between those of two records.
