@@ -24,6 +24,7 @@ from pegel.sql import ExpressionError, bind
 from pegel.table import Columns, literal
 
 _DIRECTIVE = re.compile(r"%-?([A-Za-z])")
+_ODD_DIRECTIVE = re.compile(r"%-?[^\x00-\x7f]")
 _DATES = [
     *({year, month, "d"} for year in "Yy" for month in "mbB"),
     *({"Y", "j"}, {"y", "j"}, {"G", "V", "u"}, {"x"}, {"c"}),
@@ -172,6 +173,9 @@ def _wrong_format(form: str) -> tuple[str, str] | None:
     if "%" not in form:
         message = f'"{form}" is neither a strptime format nor one of {listed(eventtime.NAMED)}'
         return message, did_you_mean(form, eventtime.NAMED)
+    odd = _ODD_DIRECTIVE.search(form)  # DuckDB cuts such a character in two, and its message cannot be read
+    if odd:
+        return f'"{form}" is not a time format: there is no {odd[0]}', ""
     try:
         bind(f"try_strptime(text, {literal(form)})", {"text": "VARCHAR"})
     except ExpressionError as error:
