@@ -27,16 +27,21 @@ def main() -> int:
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)  # what the runner says of the faults that it was given
     budget: Budget = FULL if options.full else QUICK
-    print(f"seed {options.seed}", flush=True)
+    _say(f"seed {options.seed}")
     wrong = 0
     for name in options.only.split(","):
         finding = PARTS[name](budget, options.seed)
         wrong += len(finding.wrong)
-        print(f"{name}: {finding.summary}", flush=True)
+        _say(f"{name}: {finding.summary}")
         for sentence in finding.wrong[:20]:
-            print(f"    {sentence}", flush=True)
-    print("nothing was wrong" if not wrong else f"{wrong} things were wrong")
+            _say(f"    {sentence}")
+    _say("nothing was wrong" if not wrong else f"{wrong} things were wrong")
     return 1 if wrong else 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

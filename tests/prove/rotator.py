@@ -89,7 +89,7 @@ def main(log: str, lock: str, seed: str, habit: str, seconds: str) -> None:
     while not stopped:
         time.sleep(float(seconds) * rng.uniform(0.2, 1.8))
         rotator.rotate()
-    print(rotator.rotations)
+    sys.stdout.write(f"{rotator.rotations}\n")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import random
 import signal
 import sys
 import time
+from pathlib import Path
 
 KEYS = ("a", "b", "c", "d")
 
@@ -38,7 +39,7 @@ class Application:
     def _follow(self) -> None:
         """Go to the file that the name means now."""
         try:
-            same = os.stat(self._log).st_ino == os.fstat(self._fd).st_ino
+            same = Path(self._log).stat().st_ino == os.fstat(self._fd).st_ino
         except FileNotFoundError:
             same = False
         if not same:
