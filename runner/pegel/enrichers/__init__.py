@@ -34,4 +34,7 @@ class Enricher(ABC):
 
     @abstractmethod
     def enrich(self, table: Table) -> Table:
-        """The table with the added columns. Runs on a worker thread; look-ups once per distinct value."""
+        """The table with the added columns. Runs on a worker thread; look-ups once per distinct value.
+
+        The table has all that `needs` names; an enricher of which nothing is wanted is not asked at all.
+        """

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pegel import eventtime
+from pegel.enrichers import Enricher
 from pegel.eventtime import POSITION, TIME
 from pegel.formats import REJECT, ROW, Frames
 from pegel.metrics.compiled import CompiledMetric
@@ -23,6 +25,9 @@ from pegel.table import Batch, Table, literal, quote
 
 FUTURE = 300 * 1_000_000
 """Microseconds that a record may be ahead of the wall clock before it is refused."""
+
+_CHUNK = "_chunk"
+"""Column with the number of a record's chunk among those that are folded together."""
 
 _ORDER_SHIFT = 44
 """Position of a record: number of its stream, shifted, plus its offset (up to 16 TiB a stream)."""
@@ -52,8 +57,8 @@ class Chunk:
 
 
 @dataclass
-class Folded:
-    """A chunk, counted: partials per metric id.
+class Counted:
+    """A chunk, and what its records were.
 
     Attributes:
         records: Records that were counted.
@@ -67,6 +72,14 @@ class Folded:
     rejects: Counter[str] = field(default_factory=Counter)
     oldest: int | None = None
     newest: int | None = None
+
+
+@dataclass
+class Folded:
+    """Chunks of one source, one after another, and what they add up to: partials per metric id."""
+
+    source: str
+    chunks: Sequence[Counted]
     partials: dict[int, Partials] = field(default_factory=dict)
 
 
@@ -96,10 +109,10 @@ class SourceStage:
         self._metrics = metrics
         self._keys = keys
         self._wanted = frozenset().union(*(metric.needed for metric in metrics.values())) & plan.columns.keys()
-        self._needed = self._columns_of_the_format()
+        self._enrichers, self._needed = self._what_is_needed()
 
-    def _columns_of_the_format(self) -> frozenset[str]:
-        """What the format has to give, so that all that is wanted can be made of it."""
+    def _what_is_needed(self) -> tuple[Sequence[Enricher], frozenset[str]]:
+        """The enrichers of which something is wanted, and what the format has to give for all of it."""
         wanted = set(self._wanted)
         if self.plan.time is not None:
             wanted.add(self.plan.time.column)
@@ -107,32 +120,40 @@ class SourceStage:
         steps = []
         for enricher in self.plan.enrichers:
             added = enricher.adds(columns)
-            steps.append((enricher.needs(columns), added))
+            steps.append((enricher, enricher.needs(columns), added))
             columns = {**columns, **added}
-        for needs, added in reversed(steps):
+        enrichers: list[Enricher] = []
+        for enricher, needs, added in reversed(steps):
             if not added or wanted & added.keys():
                 wanted |= needs
-        return frozenset(wanted & self.plan.format.columns().keys())
+                enrichers.insert(0, enricher)
+        return enrichers, frozenset(wanted & self.plan.format.columns().keys())
 
-    def fold(self, batch: Batch, chunk: Chunk) -> Folded:
-        """Count the records of a chunk. Raises nothing for any content."""
-        folded = Folded(chunk, rejects=Counter(chunk.rejects))
-        if chunk.block is None or not chunk.records:
+    def fold(self, batch: Batch, chunks: Sequence[Chunk]) -> Folded:
+        """Count the records of chunks. Raises nothing for any content.
+
+        Each chunk is parsed by itself and its bytes are let go; the metrics are folded once over all of them,
+        since a grouped statement costs milliseconds however little there is to group.
+        """
+        folded = Folded(self.plan.name, [Counted(chunk, rejects=Counter(chunk.rejects)) for chunk in chunks])
+        full = [(number, chunk) for number, chunk in enumerate(chunks) if chunk.block is not None and chunk.records]
+        if not full:
             return folded
-        kept = batch.keep(self._records(batch, chunk))
+        kept = batch.keep(*(self._records(batch, number, chunk) for number, chunk in full))
         self._tally(batch, kept, folded)
-        if folded.records:
-            good = kept.where(f"{REJECT} is null") if folded.rejects else kept
+        if any(one.records for one in folded.chunks):
+            spoiled = any(len(one.rejects) > len(one.chunk.rejects) for one in folded.chunks)
+            good = kept.where(f"{REJECT} is null") if spoiled else kept
             for number, metric in self._metrics.items():
-                folded.partials[number] = metric.fold(good, lambda epoch, n=number: self._keys.get(n, epoch))  # type: ignore[misc]
+                folded.partials[number] = metric.fold(good, partial(self._keys.get, number))
         return folded
 
-    def _records(self, batch: Batch, chunk: Chunk) -> Table:
+    def _records(self, batch: Batch, number: int, chunk: Chunk) -> Table:
         table = self.plan.format.table(batch, chunk.block, self._needed)
         labels = {name: literal(value) for name, value in self.plan.labels.items()}
         if labels:
             table = table.with_columns(labels, dict.fromkeys(labels, "VARCHAR"))
-        for enricher in self.plan.enrichers:
+        for enricher in self._enrichers:
             table = enricher.enrich(table)
         time = self.plan.time
         when = (
@@ -144,20 +165,24 @@ class SourceStage:
             f" when {TIME} > {chunk.read_at + FUTURE} then 'future' end)"
         )
         return batch.table(
-            f"select {', '.join([*wanted, TIME, POSITION, f'{reason} as {REJECT}'])} from (select *, {when} as {TIME},"
+            f"select {', '.join([*wanted, TIME, POSITION, f'{reason} as {REJECT}', f'{number} as {_CHUNK}'])} from (select *, {when} as {TIME},"
             f" {chunk.position} + {ROW} as {POSITION} from ({table.sql}))",
             {
                 **{name: kind for name, kind in table.columns.items() if name in self._wanted},
                 TIME: "BIGINT",
                 POSITION: "BIGINT",
                 REJECT: "VARCHAR",
+                _CHUNK: "INTEGER",
             },
         )
 
     def _tally(self, batch: Batch, kept: Table, folded: Folded) -> None:
-        rows = batch.query(f"select {REJECT}, count(*), min({TIME}), max({TIME}) from ({kept.sql}) group by 1")
-        for reason, count, oldest, newest in rows:
+        rows = batch.query(
+            f"select {_CHUNK}, {REJECT}, count(*), min({TIME}), max({TIME}) from ({kept.sql}) group by all"
+        )
+        for number, reason, count, oldest, newest in rows:
+            one = folded.chunks[number]
             if reason is None:
-                folded.records, folded.oldest, folded.newest = count, oldest, newest
+                one.records, one.oldest, one.newest = count, oldest, newest
             else:
-                folded.rejects[reason] += count
+                one.rejects[reason] += count
