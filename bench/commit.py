@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from doubles import House, Keeping, metric
 
 from pegel.metrics.partials import Partials
-from pegel.pipeline.stage import Chunk, Folded
+from pegel.pipeline.stage import Chunk, Counted, Folded
 
 SERIES = 10_000
 NOON = 1_772_539_200 * 10**6
@@ -24,7 +24,7 @@ def folded(turn: int, number: int) -> Folded:
     second = NOON + turn * 10**6
     partials.rows = [(NOON, (f"key-{index}",), 3, second, (1.5 * index,)) for index in range(SERIES)]
     chunk = Chunk("log", "log", None, SERIES * 3, turn, [], second, 1000, {})
-    return Folded(chunk, SERIES * 3, oldest=second, newest=second, partials={number: partials})
+    return Folded("log", [Counted(chunk, SERIES * 3, oldest=second, newest=second)], {number: partials})
 
 
 def measure(sink: Keeping, turns: int = 15) -> list[float]:

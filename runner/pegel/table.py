@@ -94,11 +94,15 @@ class Batch:
         """A table from a SELECT whose columns are known."""
         return Table(self, sql, dict(columns))
 
-    def keep(self, table: Table) -> Table:
-        """Run a table once and keep its rows for this batch."""
+    def keep(self, *tables: Table) -> Table:
+        """Run tables of the same columns once, one after another, and keep their rows for this batch."""
         name = f"kept_{next(self._names)}"
-        ((count,),) = self._cursor.execute(f"create temp table {name} as {table.sql}").fetchall()
-        return Table(self, f"select * from {name}", table.columns, at_most=count)
+        count = 0
+        for number, table in enumerate(tables):
+            verb = f"insert into {name}" if number else f"create temp table {name} as"
+            ((rows,),) = self._cursor.execute(f"{verb} {table.sql}").fetchall()
+            count += rows
+        return Table(self, f"select * from {name}", tables[0].columns, at_most=count)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ ROLLING = metric("m", every=60.0, over=180.0, users="count(distinct user)", n="c
 
 
 def steps(house: House) -> dict[int, dict[str, object]]:
-    return {(start - NOON) // 60: dict(values) for (start, labels), values in house.sink.newest().items() if labels == A}
+    return {
+        (start - NOON) // 60: dict(values) for (start, labels), values in house.sink.newest().items() if labels == A
+    }
 
 
 def write(house: House, minute: float, *users: str) -> None:
@@ -86,6 +88,7 @@ def test_arrivals_are_counted_once_per_visit(tmp_path: Path) -> None:
     runner = house.runner()
     (total,) = [point for point in runner.turn.metrics[0].snapshot() if point.labels == A]
     runner.close()
+    assert [step["came"] for step in steps(house).values()] == [0, 0, 1, 1, 0, 0, 0]  # minutes 2 to 8
     assert total.values == {"came": 4}  # a at 0, b at 1, a at 4 (gone for 2 panes), b at 5
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pegel.errors import SourceError
 from pegel.formats import Format
@@ -19,6 +19,10 @@ _FIRST_DELAY, _LONGEST_DELAY = 0.5, 30.0
 
 _FULL = 1 << 20
 """Bytes; after a piece of at least this size there is probably more, and the next one is read at once."""
+
+
+_GROUP = 32 << 20
+"""Bytes that are folded together at most, about."""
 
 
 class Reader:
@@ -94,13 +98,21 @@ class Reader:
         """Whether a failed source may be read again."""
         return not self.failing or self._clock.monotonic() >= self._not_before
 
-    def loop(self, give: Callable[[Chunk], None], stop: threading.Event, held: Callable[[], bool]) -> None:
-        """Read until told to stop; `give` may block and `held` may say wait: both hold the source back."""
+    def loop(self, give: Callable[[Sequence[Chunk]], None], stop: threading.Event, held: Callable[[], bool]) -> None:
+        """Read until told to stop; `give` may block and `held` may say wait: both hold the source back.
+
+        While there is much to read, chunks are given in groups, to be folded together.
+        """
+        group: list[Chunk] = []
         while not stop.is_set():
             one = self.read() if self.ready() and not held() else None
             if one is not None:
-                give(one)
-            if one is None or one.consumed < _FULL:
+                group.append(one)
+            more = one is not None and one.consumed >= _FULL
+            if group and (not more or sum(chunk.consumed for chunk in group) >= _GROUP):
+                give(group)
+                group = []
+            if not more:
                 self._rest(stop, short=one is None)
 
     def _rest(self, stop: threading.Event, *, short: bool) -> None:

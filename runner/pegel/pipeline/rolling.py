@@ -117,14 +117,12 @@ class RollingMetric(LiveMetric):
     def _step(self, pane: int, *, incomplete: bool) -> list[Point]:
         """The points of one step: every series in its window, and those that left it with this step."""
         since = self.windows.back(pane, self._steps - 1)
-        epoch = self.windows.epoch(since)
         series, merged = [], []
         for one, entries in self._panes_of.items():
             while entries and entries[0][0] < since:
                 entries.popleft()
-            distinct = tuple(self._sets.count((epoch, part, one), since) for part in range(len(self.compiled.sets)))
             series.append(one)
-            merged.append(replace(self.compiled.combine([entry for _, entry in entries]), distinct=distinct))
+            merged.append(self._look_back(one, since, pane))
         for one in [one for one, entries in self._panes_of.items() if not entries]:
             del self._panes_of[one]
         self._sets.forget(since)
@@ -138,6 +136,17 @@ class RollingMetric(LiveMetric):
             if value
         ]
 
+    def _look_back(self, series: int, since: int, pane: int) -> Pane:
+        """One series over the panes of a window; arrivals are those of its last pane alone."""
+        entries = [(at, entry) for at, entry in self._panes_of[series] if at >= since]
+        epoch = self.windows.epoch(since)
+        parts = range(len(self.compiled.sets))
+        distinct = tuple(self._sets.count((epoch, part, series), since) for part in parts)
+        own = next(
+            (entry.arrivals for at, entry in reversed(entries) if at == pane), (0,) * len(self.compiled.arrivals)
+        )
+        return replace(self.compiled.combine([entry for _, entry in entries]), distinct=distinct, arrivals=own)
+
     def oldest_needed(self, watermark: int) -> int:
         """A pane is needed as long as a window or a correction may look at it."""
         return self.windows.back(super().oldest_needed(watermark), self._steps)
@@ -149,11 +158,9 @@ class RollingMetric(LiveMetric):
         pane = self.windows.previous(self.closed_before())
         standing = {name for name, kind in self.kinds.items() if kind in ("gauge", "info")}
         since = self.windows.back(pane, self._steps - 1)
-        epoch = self.windows.epoch(since)
         result: dict[int, tuple[PaneRow, dict[str, Any]]] = {}
-        for one, entries in self._panes_of.items():
-            distinct = tuple(self._sets.count((epoch, part, one), since) for part in range(len(self.compiled.sets)))
-            merged = replace(self.compiled.combine([entry for at, entry in entries if at >= since]), distinct=distinct)
+        for one in self._panes_of:
+            merged = self._look_back(one, since, pane)
             values = {name: v for name, v in self.compiled.finish([merged])[0].items() if name in standing}
             result[one] = (PaneRow(pane, one, merged.records, 0, merged.scalars, merged.arrivals), values)
         return result

@@ -149,7 +149,7 @@ class Runner:
         """Read one piece of every source, commit, send one request to every sink; false if nothing was done."""
         chunks = [] if self.turn.blocked else [one for one in map(_read_if_ready, self.readers) if one is not None]
         for chunk in chunks:
-            self.take(self.fold(chunk))
+            self.take(self.fold([chunk]))
         if close_all or self.commit_due():
             self.commit(close_all=close_all)
             chunks_or_commit = True
@@ -164,10 +164,10 @@ class Runner:
         self.collect_outcomes()
         return chunks_or_commit or sent
 
-    def fold(self, chunk: Chunk) -> Folded:
-        """Count the records of a chunk; runs on any thread."""
+    def fold(self, chunks: Sequence[Chunk]) -> Folded:
+        """Count the records of chunks of one source; runs on any thread."""
         with self.engine.batch() as batch:
-            return self._stages[chunk.source].fold(batch, chunk)
+            return self._stages[chunks[0].source].fold(batch, chunks)
 
     def take(self, folded: Folded) -> None:
         """Let a fold wait for the next commit."""
@@ -202,7 +202,7 @@ class Runner:
             self.turn = self._new_turn()
             raise
         for folded in self._backlog:
-            self._reader(folded.chunk.source).taken += 1
+            self._reader(folded.source).taken += len(folded.chunks)
         self._backlog = []
         self._unsettled = defaultdict(list)
         for view in self.views:

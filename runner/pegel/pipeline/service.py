@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
@@ -40,7 +40,7 @@ class Service:
         self._clock = runner.clock
         self._wake = threading.Event()
         self._workers = worker_count(runner.plan.runner.workers)
-        self._chunks: queue.Queue[Future[Folded]] = queue.Queue(self._workers + 2)
+        self._chunks: queue.Queue[Future[Folded]] = queue.Queue(self._workers)
         self._pool = ThreadPoolExecutor(self._workers, "fold")
         self._done = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -171,9 +171,9 @@ class Service:
         """Whether reading has to wait for a sink whose outbox is full."""
         return self._runner.turn.blocked
 
-    def _give(self, chunk: Chunk) -> None:
-        """Let a worker fold a chunk; waits while too many are on their way."""
-        future = self._pool.submit(self._runner.fold, chunk)
+    def _give(self, chunks: Sequence[Chunk]) -> None:
+        """Let a worker fold chunks; waits while too many are on their way."""
+        future = self._pool.submit(self._runner.fold, chunks)
         while not self._done.is_set():
             try:
                 self._chunks.put(future, timeout=0.2)

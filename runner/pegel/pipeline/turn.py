@@ -7,13 +7,12 @@ of them where they were; the same folds are then merged again, and nothing is lo
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pegel.pipeline.delivery import Delivery, Outcome
 from pegel.pipeline.live import LiveMetric
-from pegel.pipeline.stage import Folded
+from pegel.pipeline.stage import Counted, Folded
 from pegel.plan import SourcePlan, takes
 from pegel.seams import Clock
 from pegel.sinks import Point
@@ -49,7 +48,6 @@ class Figures:
     commit_seconds: float = 0.0
     records: int = 0
     points: int = 0
-    rejects: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 class Turn:
@@ -148,9 +146,8 @@ class Turn:
     # -- records in -----------------------------------------------------------------------------------
 
     def _take(self, folded: Folded) -> None:
-        """One fold: numbers, cursor and event time."""
-        chunk = folded.chunk
-        plan = self._sources[chunk.source]
+        """One fold: numbers, cursors and event time."""
+        plan = self._sources[folded.source]
         self._tell_first_time(plan, folded)
         for metric in self.metrics:
             partials = folded.partials.get(metric.id)
@@ -162,22 +159,24 @@ class Turn:
                     self._state.count(name, count, metric=metric.metric.name)
             for reason, count in partials.unusable.items():
                 self._state.count("unusable_values_total", count, metric=metric.metric.name, reason=reason)
-        self._state.positions.move(plan.name, chunk.positions)
-        newest = None if folded.newest is None else min(folded.newest, chunk.read_at)
-        self._advance(plan.name, chunk.partition, newest, chunk.read_at)
-        self._count(folded)
+        for one in folded.chunks:
+            self._state.positions.move(plan.name, one.chunk.positions)
+            newest = None if one.newest is None else min(one.newest, one.chunk.read_at)
+            self._advance(plan.name, one.chunk.partition, newest, one.chunk.read_at)
+            self._count(plan.name, one)
 
     def _tell_first_time(self, plan: SourcePlan, folded: Folded) -> None:
         """A source that began at the end has no whole window before its first record."""
-        if plan.start != "end" or folded.oldest is None:
+        times = [one.oldest for one in folded.chunks if one.oldest is not None]
+        if plan.start != "end" or not times:
             return
         started, first = self._state.positions.first_time(plan.name)
         if started != "end" or first is not None:
             return
-        self._state.positions.set_first_time(plan.name, folded.oldest)
+        self._state.positions.set_first_time(plan.name, min(times))
         for metric in self.metrics:
             if plan.name in metric.metric.sources and metric.standing.watermark is None:
-                metric.hold_back(folded.oldest)
+                metric.hold_back(min(times))
 
     def _spread_news(self) -> None:
         """Remember which series of open windows have news for the sinks that show early values."""
@@ -195,13 +194,12 @@ class Turn:
             known.newest = newest if known.newest is None else max(known.newest, newest)
         self._state.positions.advance(source, partition, newest, active)
 
-    def _count(self, folded: Folded) -> None:
-        source = folded.chunk.source
-        if folded.records:
-            self._state.count("records_total", folded.records, source=source)
-        if folded.chunk.consumed:
-            self._state.count("bytes_total", folded.chunk.consumed, source=source)
-        for reason, count in folded.rejects.items():
+    def _count(self, source: str, one: Counted) -> None:
+        if one.records:
+            self._state.count("records_total", one.records, source=source)
+        if one.chunk.consumed:
+            self._state.count("bytes_total", one.chunk.consumed, source=source)
+        for reason, count in one.rejects.items():
             self._state.count("rejects_total", count, source=source, reason=reason)
 
     # -- windows out ------------------------------------------------------------------------------------
@@ -305,7 +303,5 @@ class Turn:
         figures.commits += 1
         figures.commit_seconds += self._clock.monotonic() - begun
         figures.points += len(points)
-        for folded in folds:
-            figures.records += folded.records
-            for reason, count in folded.rejects.items():
-                figures.rejects[folded.chunk.source, reason] += count
+        for one in (one for folded in folds for one in folded.chunks):
+            figures.records += one.records
