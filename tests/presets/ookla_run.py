@@ -17,12 +17,14 @@ from pegel.state.report import report
 CONFIG = """
 [runner]
 state = "{directory}/state"
+commit_interval = "20ms"
 
 [[sources]]
 name = "ookla"
 preset = "ookla"
 path = "{log}/ooklaserver-access.log"
 piece_size = "{piece_size}"
+flush_timeout = "100ms"
 
 [[sinks]]
 type = "file"
