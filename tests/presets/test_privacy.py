@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import logging
 import re
@@ -58,8 +59,9 @@ def unpacked(path: Path) -> Iterator[tuple[str, bytes]]:
         for (table,) in database.execute("select name from sqlite_master where type = 'table'").fetchall():
             for row in database.execute(f'select * from "{table}"'):
                 for cell in row:
-                    if isinstance(cell, bytes) and cell[:1] == b"\x78":
-                        yield f"{path.name}:{table}", zlib.decompressobj().decompress(cell)
+                    if isinstance(cell, bytes):
+                        with contextlib.suppress(zlib.error):  # most cells are not compressed
+                            yield f"{path.name}:{table}", zlib.decompressobj().decompress(cell)
     database.close()
 
 
