@@ -18,8 +18,7 @@ _FIRST_DELAY, _LONGEST_DELAY = 0.5, 30.0
 """Seconds until a source that failed is read again."""
 
 _FULL = 1 << 20
-"""Bytes; after a piece of at least this size there is probably more, and the next one is read at once."""
-
+"""Bytes; after a piece of at least this size there is probably more."""
 
 _GROUP = 32 << 20
 """Bytes that are folded together at most, about."""
@@ -108,12 +107,19 @@ class Reader:
             one = self.read() if self.ready() and not held() else None
             if one is not None:
                 group.append(one)
-            more = one is not None and one.consumed >= _FULL
+            more = self._has_more(one)
             if group and (not more or sum(chunk.consumed for chunk in group) >= _GROUP):
                 give(group)
                 group = []
             if not more:
                 self._rest(stop, short=one is None)
+
+    def _has_more(self, one: Chunk | None) -> bool:
+        """Whether reading on at once is worth it: after a full piece, or while the source works its way on."""
+        if one is not None and one.consumed >= _FULL:
+            return True
+        source = self.plan.source
+        return not self.failing and source.status().state == "reading" and not source.exhausted()
 
     def _rest(self, stop: threading.Event, *, short: bool) -> None:
         """Let bytes gather: a batch costs the same for one record as for a thousand."""
