@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from pegel.seams import FileStat, OpenFile
-from pegel.sources.identity import EDGE, Checkpoint, crc_of
+from pegel.sources.identity import EDGE, Checkpoint, crc_of, last
 from pegel.sources.inflate import Inflater, Limits, UnreadyError
 
 CHUNK = 2**20
@@ -177,8 +177,3 @@ def skip(content: Content, offset: int) -> Steps[bytes]:
         tail = last(tail, data)
         yield
     return tail
-
-
-def last(tail: bytes, data: bytes) -> bytes:
-    """The last bytes of what was seen, at most EDGE, after more of them."""
-    return data[-EDGE:] if len(data) >= EDGE else (tail + data)[-EDGE:]

@@ -22,7 +22,9 @@ EDGE = 1024
 """Bytes at the beginning and before the offset that have a fingerprint of their own."""
 
 _CHECKPOINTS = 12
+_SPACING = 64
 _NAMES = 4
+_COPIES = 3
 
 
 class FileKey(NamedTuple):
@@ -87,6 +89,7 @@ class Stream:
         tail: The last bytes before `offset`, at most EDGE; in memory only.
         tail_print: Length and fingerprint of the tail as it was stored.
         end: Length and CRC of the whole stream, once its end is certain.
+        copies: Length and CRC of files that hold only a beginning of it, made by a rotator that was too early.
         late: It was found behind streams that are younger; it is read for itself.
         seen: The largest size that its file was seen with.
         files: The files that hold it, by name, oldest knowledge first.
@@ -105,6 +108,7 @@ class Stream:
     seen: int = 0
     files: dict[str, FileKey] = field(default_factory=dict)
     checkpoints: list[Checkpoint] = field(default_factory=list)
+    copies: list[Checkpoint] = field(default_factory=list)
     fate: str = ""
     done: bool = False
     forgotten: bool = False
@@ -116,10 +120,14 @@ class Stream:
         if self.head.offset < EDGE and self.head.offset == self.offset:
             first = data[: EDGE - self.offset]
             self.head = Checkpoint(self.offset + len(first), crc_of(first, self.head.crc))
-        self.crc = crc_of(data, self.crc)
-        self.offset += len(data)
-        self.tail = data.tobytes()[-EDGE:] if len(data) >= EDGE else (self.tail + data.tobytes())[-EDGE:]
-        self.checkpoints = _thinned([*self.checkpoints, Checkpoint(self.offset, self.crc)])
+        done = 0
+        for cut in (*_cuts(len(data)), len(data)):
+            self.crc = crc_of(data[done:cut], self.crc)
+            self.offset += cut - done
+            self.checkpoints.append(Checkpoint(self.offset, self.crc))
+            done = cut
+        self.checkpoints = _thinned(self.checkpoints)
+        self.tail = last(self.tail, data)
 
     def _skip(self, zeros: int) -> None:
         if self.head.offset < EDGE and self.head.offset == self.offset:
@@ -156,6 +164,16 @@ class Stream:
             del self.files[next(iter(self.files))]
         return True
 
+    def copied_as(self, copy: Checkpoint) -> None:
+        """Remember a file that holds only a beginning of it."""
+        if copy not in self.copies:
+            self.copies = [*self.copies, copy][-_COPIES:]
+
+    @property
+    def contents(self) -> list[Checkpoint]:
+        """Length and CRC of every file content that is known to be this stream and nothing else."""
+        return [*([self.end] if self.end is not None and self.end.offset else []), *self.copies]
+
     def is_file(self, stat: FileStat) -> bool:
         """Whether an inode is one that it was seen in (which may be in use by another file today)."""
         return any(key.same_file(stat) for key in self.files.values())
@@ -170,6 +188,8 @@ class Stream:
         cursor: dict[str, Any] = {"path": partition, "crc": self.crc, "head": list(self.head)}
         cursor["tail"] = [len(self.tail), fingerprint(self.tail)] if self.tail else list(self.tail_print)
         cursor["files"] = [[name, *key] for name, key in self.files.items()]
+        if self.copies:
+            cursor["copies"] = [list(copy) for copy in self.copies]
         if not self.done:
             cursor["points"] = [list(point) for point in self.checkpoints]
         optional = {"mark": mark, "late": self.late, "seen": self.seen, "fate": self.fate}
@@ -192,9 +212,25 @@ class Stream:
             seen=int(cursor.get("seen", 0)),
             files=_files(cursor.get("files", ())),
             checkpoints=[Checkpoint(*point) for point in cursor.get("points", ())],
+            copies=[Checkpoint(*copy) for copy in cursor.get("copies", ())],
             fate=str(cursor.get("fate", "")),
             done=position.done,
         )
+
+
+def last(tail: bytes, data: bytes | memoryview) -> bytes:
+    """The last bytes of what was seen, at most EDGE, after more of them."""
+    return bytes(data[-EDGE:]) if len(data) >= EDGE else (tail + bytes(data))[-EDGE:]
+
+
+def _cuts(length: int) -> list[int]:
+    """Places inside so many bytes that get a checkpoint, denser towards the end, never close to each other: two
+    checksums of neighbouring places would tell the bytes between them."""
+    cuts, rest = [], length // 2
+    while rest >= _SPACING:
+        cuts.append(length - rest)
+        rest //= 2
+    return cuts
 
 
 def _files(rows: Sequence[Sequence[Any]]) -> dict[str, FileKey]:
@@ -205,8 +241,8 @@ def _thinned(points: list[Checkpoint]) -> list[Checkpoint]:
     """Keep few checkpoints: close together near the offset, ever farther apart before it."""
     newest, kept = points[-1].offset, [points[-1]]
     for index in range(len(points) - 2, -1, -1):
-        younger = kept[-1].offset
-        older = points[index - 1].offset if index else 0
-        if index == len(points) - 2 or younger - older > newest - younger:
+        younger, older = kept[-1].offset, points[index - 1].offset if index else 0
+        near = younger - points[index].offset < _SPACING
+        if not near and younger - older > newest - younger:
             kept.append(points[index])
     return kept[:_CHECKPOINTS][::-1]

@@ -348,6 +348,13 @@ class Log:
         if stream is not None and stream.found_in(name, key):
             self._dirty[stream.id] = stream
 
+    def _remember_copy(self, entry: Entry, stream: Stream) -> None:
+        """A file holds a beginning of a stream and nothing else."""
+        copy = self._inspector.content_of(entry)
+        if copy is not None:
+            stream.copied_as(copy)
+        self._remember(FileKey.of(entry.stat), stream, entry.name)
+
     def _finished(self) -> list[Stream]:
         return [stream for stream in self._streams.values() if stream.end is not None]
 
@@ -385,7 +392,7 @@ class Log:
         elif archive is not None:
             yield from self._attach(archive, stream, read.offset)
         elif part is not None:
-            self._remember(FileKey.of(part.stat), stream, part.name)
+            self._remember_copy(part, stream)
             self._lose(stream, read, reason="")
         elif waiting or not self._in_place(stream):
             self._wait_for_front(stream, read, waiting=waiting)
@@ -410,6 +417,8 @@ class Log:
         for entry in self._candidates(stream):
             before = self._chain.read_before(stream, entry.stat.size)
             try:
+                if (yield from self._is_finished(entry)):
+                    continue
                 fit = yield from self._inspector.fit(entry, stream, read, before)
             except (UnreadyError, DamagedError) as error:
                 waiting = self._keeps_waiting(entry, error) or waiting
@@ -419,6 +428,17 @@ class Log:
             if fit is Fit.PART and self._may_be_shorter(stream, entry):
                 part = entry
         return None, part, waiting
+
+    def _is_finished(self, entry: Entry) -> Steps[bool]:
+        """Whether an archive holds a finished stream; few bytes may be the beginning of several."""
+        key = FileKey.of(entry.stat)
+        if key in self._known:
+            return False
+        owner = yield from self._inspector.finished_owner(entry, self._finished())
+        if owner is not None:
+            self._counts["recognised_archives"] += 1
+            self._remember(key, owner, entry.name)
+        return owner is not None
 
     def _may_be_shorter(self, stream: Stream, entry: Entry) -> bool:
         """A part of a stream counts as that stream only where a copy was made of a file that is truncated now."""
@@ -456,7 +476,7 @@ class Log:
         finally:
             file.close()
         if copied:
-            self._remember(FileKey.of(archive.stat), stream, archive.name)
+            self._remember_copy(archive, stream)
             return live, None
         written = max((key.mtime_ns for key in stream.files.values() if key.same_file(live.stat)), default=0)
         older = archive.stat.mtime_ns + _CLOCK_GRAIN_NS < written
@@ -528,6 +548,8 @@ class Log:
             owned = yield from self._is_owned(entry)
             if owned is not Owned.NOBODY:
                 return owned is Owned.KNOWN
+            if (yield from self._is_copy_of_live(entry)):
+                return True
             stream = self._new_stream()
             reader = yield from self._inspector.reader(entry, stream, 0)
         except (UnreadyError, DamagedError) as error:
@@ -538,6 +560,17 @@ class Log:
         self._streams[stream.id] = stream
         self._use(reader)
         return False
+
+    def _is_copy_of_live(self, entry: Entry) -> Steps[bool]:
+        """Whether the youngest archive is a copy of the live file, which will be truncated in a moment."""
+        live = self._live_entry()
+        if self._settings.rotation == "rename" or live is None or live.packed or entry != self._unread()[-1]:
+            return False
+        file = self._inspector.open(live)
+        try:
+            return (yield from self._inspector.copy_of(entry, file, live.stat.size))
+        finally:
+            file.close()
 
     def _is_owned(self, entry: Entry) -> Steps[Owned]:
         """Find out whose content an archive holds."""
@@ -679,7 +712,7 @@ class Log:
         if (yield from self._is_owned(entry)) is not Owned.NOBODY:
             return
         if reader is not None and reader is self._reader and (yield from self._is_copy(entry, reader)):
-            self._remember(key, reader.stream, entry.name)
+            self._remember_copy(entry, reader.stream)
             return
         yield from self._read_aside(entry)
 

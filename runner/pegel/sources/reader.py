@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pegel.seams import FileStat
-from pegel.sources.content import Content, Plain, last
-from pegel.sources.identity import EDGE, Stream
+from pegel.sources.content import Content, Plain
+from pegel.sources.identity import EDGE, Stream, last
 
 _HOLE = bytes(4096)
 

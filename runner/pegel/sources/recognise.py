@@ -117,6 +117,11 @@ class Inspector:
         self._remember(key, found)
         return found
 
+    def content_of(self, entry: Entry) -> Checkpoint | None:
+        """Length and CRC of a file that was read to its end, if it was."""
+        found = self._whole.get(FileKey.of(entry.stat))
+        return Checkpoint(found.length, found.crc) if found is not None else None
+
     def _remember(self, key: FileKey, found: Survey) -> None:
         for other in self._whole.values():
             other.data = None  # one small archive in memory at a time
@@ -168,17 +173,16 @@ class Inspector:
             finished: Streams whose end is certain.
             present: Ids of those that are still there in a file of their own.
         """
-        ended = [stream for stream in finished if stream.end is not None and stream.end.offset]
+        ended = [stream for stream in finished if stream.contents]
         if not entry.packed:
             return (yield from self._classify_plain(entry, ended))
-        last = self.trailer(entry)
-        for stream in ended:
-            if stream.end and last == Trailer(stream.end.crc, stream.end.offset % 2**32):
-                return Verdict(stream, exact=True)
-        probes = {point.offset for stream in ended for point in (stream.end, stream.head, *stream.checkpoints) if point}
+        by_trailer = self._by_trailer(entry, ended)
+        if by_trailer is not None:
+            return Verdict(by_trailer, exact=True)
+        probes = {point.offset for s in ended for point in (*s.contents, s.head, *s.checkpoints)}
         found = yield from self.whole(entry, probes)
         for stream in ended:
-            if stream.end == Checkpoint(found.length, found.crc):
+            if Checkpoint(found.length, found.crc) in stream.contents:
                 return Verdict(stream, exact=True)
         for stream in ended:
             related = self._relation(found, entry, stream, present)
@@ -186,27 +190,48 @@ class Inspector:
                 return related
         return Verdict(empty=found.length == 0)
 
+    def finished_owner(self, entry: Entry, finished: Sequence[Stream]) -> Steps[Stream | None]:
+        """The finished stream that an archive holds exactly, as far as that is seen without unpacking."""
+        ended = [stream for stream in finished if stream.contents]
+        if entry.packed:
+            return self._by_trailer(entry, ended)
+        verdict = yield from self._classify_plain(entry, ended)
+        return verdict.stream if verdict.exact else None
+
+    def _by_trailer(self, entry: Entry, ended: Sequence[Stream]) -> Stream | None:
+        last = self.trailer(entry)
+        for stream in ended:
+            if any(last == Trailer(one.crc, one.offset % 2**32) for one in stream.contents):
+                return stream
+        return None
+
     def _classify_plain(self, entry: Entry, ended: Sequence[Stream]) -> Steps[Verdict]:
-        if entry.stat.size == 0:
+        size = entry.stat.size
+        if size == 0:
             return Verdict(empty=True)
-        like = [s for s in ended if s.end and (s.end.offset == entry.stat.size or self._has_grown(entry, s))]
+        like = [
+            (one, stream)
+            for stream in ended
+            for one in stream.contents
+            if one.offset == size or self._has_grown(entry, stream, one)
+        ]
         if not like:
             return Verdict()
-        longest = max(stream.end.offset for stream in like if stream.end)
         file = self.open(entry)
         try:
-            found = yield from survey(Plain(file), [s.end.offset for s in like if s.end], until=longest)
+            points = [one.offset for one, _ in like]
+            found = yield from survey(Plain(file), points, until=max(points))
         finally:
             file.close()
-        for stream in like:
-            if stream.end and found.fits(stream.end):
-                more = stream.end.offset < entry.stat.size
+        for one, stream in like:
+            if found.fits(one):
+                more = one.offset < size
                 return Verdict(stream, more=more, exact=not more)
         return Verdict()
 
     @staticmethod
-    def _has_grown(entry: Entry, stream: Stream) -> bool:
-        return bool(stream.end and stream.end.offset < entry.stat.size and stream.is_file(entry.stat))
+    def _has_grown(entry: Entry, stream: Stream, one: Checkpoint) -> bool:
+        return one == stream.end and one.offset < entry.stat.size and stream.is_file(entry.stat)
 
     @staticmethod
     def _relation(found: Survey, entry: Entry, stream: Stream, present: frozenset[str]) -> Verdict | None:
@@ -216,20 +241,23 @@ class Inspector:
         stopped before the writer did (then it has more).
         """
         end, twin = stream.end, entry.plain_name in stream.files
-        if end is None:
+        if end is None or stream.id in present:
             return None
         if found.length > end.offset:
-            return Verdict(stream, more=True) if twin and found.fits(end) else None
+            return Verdict(stream, more=True) if twin and end.offset >= EDGE and found.fits(end) else None
         before = stream.best_checkpoint(found.length)
-        strong = before.offset >= EDGE and stream.id not in present
-        if (twin or strong) and Inspector._is_part(found, stream, before):
-            return Verdict(stream)
-        return None
+        strong = before.offset >= EDGE or (twin and 2 * before.offset >= found.length)
+        if not (strong and Inspector._is_part(found, stream, before)):
+            return None
+        stream.copied_as(Checkpoint(found.length, found.crc))
+        return Verdict(stream)
 
     def copy_of(self, entry: Entry, original: OpenFile, length: int) -> Steps[bool]:
         """Whether all of an archive is the beginning of another file, of which `length` bytes count."""
+        if not entry.packed and entry.stat.size > length:
+            return False
         found = yield from self.whole(entry)
-        if found.length > length:
+        if found.length > length or original.pread(len(found.head), 0) != found.head:
             return False
         first = yield from survey(Plain(original), [], until=found.length)
         return (first.length, first.crc) == (found.length, found.crc)
