@@ -8,7 +8,7 @@ types; enrichers and metrics build on it and nothing runs until rows are asked f
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -71,6 +71,7 @@ class Batch:
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
         self._cursor = cursor
         self._names = itertools.count()
+        self._registered: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -81,9 +82,10 @@ class Batch:
         self._cursor.close()
 
     def register(self, frame: Frame) -> str:
-        """Make arrays in memory readable as a table; returns its name in SQL."""
+        """Make arrays in memory readable as a table until the next `keep` has run; returns its name in SQL."""
         name = f"frame_{next(self._names)}"
         self._cursor.register(name, frame)
+        self._registered.append(name)
         return name
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
@@ -94,15 +96,30 @@ class Batch:
         """A table from a SELECT whose columns are known."""
         return Table(self, sql, dict(columns))
 
-    def keep(self, *tables: Table) -> Table:
-        """Run tables of the same columns once, one after another, and keep their rows for this batch."""
+    def keep(self, table: Table) -> Table:
+        """Run a table once and keep its rows for this batch."""
+        return self.keep_all([table])
+
+    def keep_all(self, tables: Iterable[Table]) -> Table:
+        """Run tables of the same columns once, one after another, and keep their rows for this batch.
+
+        What was registered for a table is let go before the next one is asked for.
+        """
         name = f"kept_{next(self._names)}"
         count = 0
-        for number, table in enumerate(tables):
-            verb = f"insert into {name}" if number else f"create temp table {name} as"
+        columns: Columns = {}
+        for table in tables:
+            verb = f"insert into {name}" if columns else f"create temp table {name} as"
             ((rows,),) = self._cursor.execute(f"{verb} {table.sql}").fetchall()
+            self._let_go()
             count += rows
-        return Table(self, f"select * from {name}", tables[0].columns, at_most=count)
+            columns = table.columns
+        return Table(self, f"select * from {name}", columns, at_most=count)
+
+    def _let_go(self) -> None:
+        for name in self._registered:
+            self._cursor.unregister(name)
+        self._registered.clear()
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,8 @@ class Service:
         self._clock = runner.clock
         self._wake = threading.Event()
         self._workers = worker_count(runner.plan.runner.workers)
-        self._chunks: queue.Queue[Future[Folded]] = queue.Queue(self._workers)
+        self._chunks: queue.SimpleQueue[Future[Folded]] = queue.SimpleQueue()
+        self._slots = threading.Semaphore(self._workers)
         self._pool = ThreadPoolExecutor(self._workers, "fold")
         self._done = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -173,14 +174,15 @@ class Service:
 
     def _give(self, chunks: Sequence[Chunk]) -> None:
         """Let a worker fold chunks; waits while too many are on their way."""
-        future = self._pool.submit(self._runner.fold, chunks)
         while not self._done.is_set():
-            try:
-                self._chunks.put(future, timeout=0.2)
-            except queue.Full:
-                continue
-            future.add_done_callback(lambda _: self._wake.set())
-            return
+            if self._slots.acquire(timeout=0.2):
+                self._chunks.put(self._fold(chunks))
+                return
+
+    def _fold(self, chunks: Sequence[Chunk]) -> Future[Folded]:
+        future = self._pool.submit(self._runner.fold, chunks)
+        future.add_done_callback(lambda _: (self._slots.release(), self._wake.set()))
+        return future
 
     def _send(self, delivery: Delivery) -> None:
         """Send what is handed over, one request at a time."""

@@ -7,7 +7,7 @@ merged later by the turn.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -33,12 +33,12 @@ _ORDER_SHIFT = 44
 """Position of a record: number of its stream, shifted, plus its offset (up to 16 TiB a stream)."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Chunk:
     """A framed piece on its way to the state.
 
     Attributes:
-        block: The records; None if the piece only moved the cursor.
+        block: The records; None if the piece only moved the cursor, or once they were parsed.
         position: Order of arrival of the first record.
         positions: What the source committed itself to once these records are counted.
         read_at: Wall clock in us when the bytes were read.
@@ -139,7 +139,7 @@ class SourceStage:
         full = [(number, chunk) for number, chunk in enumerate(chunks) if chunk.block is not None and chunk.records]
         if not full:
             return folded
-        kept = batch.keep(*(self._records(batch, number, chunk) for number, chunk in full))
+        kept = batch.keep_all(self._parse(batch, full))
         self._tally(batch, kept, folded)
         if any(one.records for one in folded.chunks):
             spoiled = any(len(one.rejects) > len(one.chunk.rejects) for one in folded.chunks)
@@ -147,6 +147,12 @@ class SourceStage:
             for number, metric in self._metrics.items():
                 folded.partials[number] = metric.fold(good, partial(self._keys.get, number))
         return folded
+
+    def _parse(self, batch: Batch, chunks: Sequence[tuple[int, Chunk]]) -> Iterator[Table]:
+        """The records of chunks, one after another; a chunk's bytes are let go when the next is asked for."""
+        for number, chunk in chunks:
+            yield self._records(batch, number, chunk)
+            chunk.block = None
 
     def _records(self, batch: Batch, number: int, chunk: Chunk) -> Table:
         table = self.plan.format.table(batch, chunk.block, self._needed)
