@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from pegel.metrics.definition import Metric, Value
-from pegel.plan import RunnerSettings, SinkPlan, SourcePlan, TimeOptions
+from pegel.config.entries import EnricherEntry, MetricEntry, OutboxEntry, SinkEntry, SourceEntry, TimeEntry
+from pegel.metrics.definition import Value
+from pegel.plan import RunnerSettings
 from pegel.units import Duration, Size, show_duration, show_size
 
 TARGET = Path(__file__).with_name("reference.md")
@@ -24,22 +25,18 @@ Every word that a configuration can use. This page is generated from the compone
 enforces it. Durations and sizes are texts with a unit (`"90s"`, `"64MiB"`).
 """
 
-TABLES: tuple[tuple[str, str, type], ...] = (
-    ("`[runner]`", "", RunnerSettings),
-    ("`[[sources]]`: every source", "", SourcePlan),
-    ("`time = { … }` of a source", "", TimeOptions),
-    ("`[[metrics]]`", "", Metric),
-    ("`values.NAME = { … }` of a metric", "", Value),
-    ("`[[sinks]]`: every sink", "", SinkPlan),
+TABLES: tuple[tuple[str, type], ...] = (
+    ("`[runner]`", RunnerSettings),
+    ("`[[sources]]`", SourceEntry),
+    ("`time` of a source", TimeEntry),
+    ("`[[enrichers]]`", EnricherEntry),
+    ("`[[metrics]]`", MetricEntry),
+    ("a value of a metric", Value),
+    ("`[[sinks]]`", SinkEntry),
+    ("`outbox` of a sink", OutboxEntry),
 )
 
 ROOMS = (("sources", "Sources"), ("formats", "Formats"), ("enrichers", "Enrichers"), ("sinks", "Sinks"))
-
-HIDDEN = {"source", "format", "enrichers", "columns", "sink", "type", "constant_labels"}
-"""Fields of a plan that are objects by then, or are said elsewhere on the page."""
-
-RENAMED = {"sources": "from"}
-
 
 def sections(doc: str) -> dict[str, str]:
     """A docstring by its headings; the text before the first is under ""."""
@@ -73,6 +70,7 @@ def shown(kind: Any) -> str:
     for real, word in words:
         text = re.sub(rf"\b{real}\b", word, text)
     text = re.sub(r"Literal\[([^\]]*)\]", lambda match: match[1].replace("'", '"').replace(", ", " or "), text)
+    text = re.sub(r"table\[[^\]]*\]|\w+Entry|Any", "table", text)
     return text.replace(" | None", "").replace("|", "or").replace("str", "text").replace("Path", "path")
 
 
@@ -101,7 +99,7 @@ def table(component: type) -> Iterator[str]:
     fields = [
         field
         for field in dataclasses.fields(component)
-        if field.init and not field.name.startswith("_") and field.name not in HIDDEN
+        if field.init and not field.name.startswith("_")
     ]
     if not fields:
         return
@@ -109,8 +107,8 @@ def table(component: type) -> Iterator[str]:
     yield "|---|---|---|---|"
     for field in fields:
         kind = hints[field.name]
-        meaning = told.get(field.name, "").replace("|", "\\|")
-        name = RENAMED.get(field.name, field.name) if component is Metric else field.name
+        name = field.metadata.get("key", field.name)
+        meaning = told.get(name, "").replace("|", "\\|")
         yield f"| `{name}` | {shown(kind)} | {default(field, kind)} | {meaning} |"
 
 
@@ -130,8 +128,11 @@ def component_page(word: str, target: str) -> Iterator[str]:
 def page() -> str:
     """The whole page."""
     lines = [HEAD]
-    for title, _, component in TABLES:
-        lines += [f"## {title}\n", sections(component.__doc__ or "")[""] + "\n", *table(component), ""]
+    for title, component in TABLES:
+        parts = sections(component.__doc__ or "")
+        lines += [f"## {title}\n", parts[""] + "\n", *table(component), ""]
+        if "Example" in parts:
+            lines.append("```toml\n" + parts["Example"] + "\n```\n")
     for room, title in ROOMS:
         lines.append(f"## {title}\n")
         for word, target in sorted(importlib.import_module(f"pegel.{room}").BUILTIN.items()):

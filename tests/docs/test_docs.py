@@ -64,8 +64,9 @@ SOURCE = """
 name = "{name}"
 type = "file"
 path = "access.log"
-format = {{ type = "lines", template = '{{client}} {{page}} {{status:int}} {{bytes:int}} {{token}} {{user_agent}} {{time}}' }}
+format = {{ template = '{{client}} {{method}} {{path}} {{page}} {{country}} {{customer}} {{status:int}} {{bytes:int}} {{token}} {{time}} "{{request}}" "{{user_agent}}"' }}
 time = {{ column = "time", format = "iso8601" }}
+labels = {{ server = "here" }}
 """
 
 
