@@ -41,7 +41,8 @@ def test_every_toml_block_is_accepted(place: str, text: str, tmp_path: Path, mon
     del place
     monkeypatch.chdir(tmp_path)
     config = tmp_path / "config.toml"
-    config.write_text(completed(text))
+    (tmp_path / "customers.csv").write_text("id,plan,billing_country\n")
+    config.write_text(completed(text).replace("/etc/pegel/customers.csv", "customers.csv"))
     load(config, environ={"INFLUX_URL": "http://127.0.0.1:8086", "HOSTNAME": "here"})
 
 
