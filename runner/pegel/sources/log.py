@@ -183,7 +183,8 @@ class Log:
         """Whether all that is there was offered."""
         waiting = self._work is not None or self._work_due or self._held or bool(self._late) or self._skip
         unflushed = len(self._chain) > 0 and not self._flushed
-        return not (waiting or unflushed or self.trouble or self._must_move())
+        unread = self._reader is not None and not self._reader.at_end
+        return not (waiting or unflushed or unread or self.trouble or self._must_move())
 
     def close(self) -> None:
         """Give every descriptor back."""
