@@ -104,13 +104,27 @@ def test_the_evening_is_busier_than_the_morning() -> None:
     assert minutes(NOON + 7.5 * 3600) > 2 * minutes(NOON - 4.5 * 3600)
 
 
-def test_a_live_log_begins_with_the_past_and_stops_when_told(tmp_path: Path) -> None:
-    """The demo shows half an hour of numbers at once, and its log writer must not outlive it."""
-    stop = threading.Event()
-    stop.set()
+class StopWhenWaiting(threading.Event):
+    """Set as soon as somebody waits for it: once the past is written."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.set()
+        return super().wait(timeout)
+
+
+def test_a_live_log_begins_with_the_past(tmp_path: Path) -> None:
+    """The demo has half an hour of numbers to show at once."""
     begun = time.time()
-    ookla.follow(tmp_path, 1, 600.0, PROFILES["dirty"].at_rate(5), Rotation(limit=200_000), stop)
+    ookla.follow(tmp_path, 1, 600.0, PROFILES["dirty"].at_rate(5), Rotation(limit=200_000), StopWhenWaiting())
     log = b"".join(gzip.decompress(path.read_bytes()) for path in sorted(tmp_path.glob("*.gz")))
     log += (tmp_path / ookla.LOG_NAME).read_bytes()
     assert len(log) > 200_000
-    assert f"[{time.strftime('%d/%b/%Y:%H:', time.gmtime(begun - 600))}".encode() in log
+    assert f"[{time.strftime('%d/%b/%Y:%H:%M', time.gmtime(begun - 590))}".encode() in log
+
+
+def test_a_live_log_stops_at_once_even_in_the_past(tmp_path: Path) -> None:
+    """The demo ends both its children when it is asked to, not when they are through."""
+    stop = threading.Event()
+    stop.set()
+    ookla.follow(tmp_path, 1, 86_400.0, PROFILES["dirty"], Rotation(), stop)
+    assert (tmp_path / ookla.LOG_NAME).stat().st_size == 0

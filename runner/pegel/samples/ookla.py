@@ -12,7 +12,7 @@ have one), 2 % of the tokens are odd (missing, broken, incomplete), no record is
 
 The small sample in `presets/samples/ookla`, over two days, is made by
 
-    python -m pegel.samples.ookla --out DIR --records 2850 --profile dirty --rate 1.6 \
+    python -m pegel.samples.ookla --out DIR --records 2850 --seed 7 --profile dirty --rate 1.6 \
         --start 2026-03-03T23:49:20Z --rotate 470kB
 """
 
@@ -48,10 +48,11 @@ def follow(directory: Path, seed: int, past: float, shape: Shape, rotation: Rota
     """Write the last `past` seconds at once, then go on at the pace of the clock until `stop` is set."""
     with RotatingLog(directory / LOG_NAME, rotation) as file:
         for time, record in records(seed, clock.time() - past, shape):
-            while time > clock.time():
+            while time > clock.time() and not stop.is_set():
                 file.flush()
-                if stop.wait(_PACE):
-                    return
+                stop.wait(_PACE)
+            if stop.is_set():
+                return
             file.write(time, record)
 
 

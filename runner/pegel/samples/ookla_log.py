@@ -131,11 +131,11 @@ def _wrap(random: Random, line: bytes) -> bytes:
 
 def _soil(random: Random, line: bytes) -> bytes:
     """Cut a record short, spoil its text, or put something before it that is no record."""
-    kind = random.randrange(4)
-    if kind == 0:
+    chance = random.random()
+    if chance < 0.3:
         return line[: random.randrange(45, len(line) - 2)].rstrip(b"\r\n") + b"\n"
-    if kind == 1:
+    if chance < 0.6:
         return random.choice(FOREIGN_LINES) + line
-    if kind == 2:
+    if chance < 0.95:
         return line[:-2] + b' caf\xe9 \xff\xfe cut \xe2\x82"\n'
     return b"\0" * random.choice((1, 512, 4096)) + line
