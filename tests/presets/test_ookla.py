@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 from collections import Counter
 from collections.abc import Iterator
@@ -104,6 +105,64 @@ def test_a_run_in_the_middle_of_a_record_loses_and_doubles_nothing(tmp_path: Pat
             file.write(text[done:end])
         done = end
         run.once(close=end == len(text))
+    assert differences(run.points(), expected(tmp_path / "log")) == []
+
+
+GUID = "3f6d2b7a-0c1d-4e5f-8a9b-0c1d2e3f4a5b"
+PAYLOAD = (
+    base64.urlsafe_b64encode(b'{"data":{"deviceId":"d-1","model":"M","app":"a","version":"1"}}').decode().rstrip("=")
+)
+TOKEN = f"e30.{PAYLOAD}.AA"
+
+EDGES = [
+    f"HI {GUID}\n{TOKEN} WS/1.0",  # the break is dropped, guid and token are one word
+    f"HI\n{GUID} {TOKEN} WS/1.0",  # no `HI ` any more
+    f"HI {GUID} {TOKEN}\r\nWS/1.0",
+    "HI WS/1.0",
+    f"HI {GUID[:-1]} {TOKEN} WS/1.0",
+    f"HI {GUID}0 {TOKEN} WS/1.0",
+    f"HI {'é' * 36} {TOKEN} WS/1.0",
+    f"HI {GUID} {TOKEN} more WS/1.0",
+    f"HI {GUID} {TOKEN}  WS/1.0",
+    f"HI {GUID}  {TOKEN} WS/1.0",
+    f"HI {GUID} e30.{PAYLOAD} WS/1.0",
+    f"HI {GUID} e30.{PAYLOAD}.AA.AA WS/1.0",
+    f"HI {GUID} e30.{PAYLOAD}. WS/1.0",
+    f"HI {GUID} e30.e30.AA WS/1.0",
+    f"HI {GUID} e30..AA WS/1.0",
+    f"HI {GUID} e30.W10.AA WS/1.0",
+    f"HI {GUID} e30.{PAYLOAD}=.AA WS/1.0",
+    f"HI {GUID} e30.{PAYLOAD[:-1]}+.AA WS/1.0",
+    f"hi {GUID} {TOKEN} WS/1.0",
+    f"GET /download?guid={GUID} HTTP/1.1",
+    f"GET /download?guid={GUID}",
+    f"GET /download?guid={GUID}&guid=short HTTP/1.1",
+    f"GET /download?guid=short&guid={GUID} HTTP/1.1",
+    f"GET /download?a=b&&guid={GUID}& HTTP/1.1",
+    f"GET /download?a&guid%3D{GUID} HTTP/1.1",
+    f"GET /download?guid%3d{GUID} HTTP/1.1",
+    f"GET /download?Guid={GUID} HTTP/1.1",
+    f"GET /download?other_guid={GUID} HTTP/1.1",
+    f"GET /download? guid={GUID} HTTP/1.1",
+    f"GET /download?guid={'é' * 36} HTTP/1.1",
+    f"GET /download?guid={GUID[:-1]}x&nocache=1 HTTP/1.1",
+    f"POST /upload?guid={GUID}#fragment HTTP/1.1",
+    f"POST /download?guid={GUID} HTTP/1.1",
+    f"GET /upload?guid={GUID} HTTP/1.1",
+    "",
+]
+
+
+def test_records_at_the_edge_of_the_definition_are_judged_as_it_says(tmp_path: Path) -> None:
+    """Each in a minute of its own, so that a difference names its record."""
+    (tmp_path / "log").mkdir()
+    lines = [
+        f'{"a" * 40} - - [03/Mar/2026:12:{minute:02d}:01 GMT] "{request}" {500 + 33 * (minute % 4)} 0 "" "x"\n'
+        for minute, request in enumerate(EDGES)
+    ]
+    (tmp_path / "log" / oracle.LIVE).write_bytes("".join(lines).encode())
+    run = Run(tmp_path, tmp_path / "log")
+    run.once(close=True)
     assert differences(run.points(), expected(tmp_path / "log")) == []
 
 
