@@ -166,6 +166,37 @@ def test_records_at_the_edge_of_the_definition_are_judged_as_it_says(tmp_path: P
     assert differences(run.points(), expected(tmp_path / "log")) == []
 
 
+RECORD = f'{"a" * 40} - - [03/Mar/2026:12:00:01 GMT] "GET / HTTP/1.1" 200 0 "" "x"'
+
+FRAGMENTS = [
+    RECORD.replace(" - - ", " -- "),
+    RECORD.replace(" - - ", "- - "),
+    RECORD[1:],
+    "a" + RECORD,
+    RECORD.replace("a", "A"),
+    " " + RECORD,
+    RECORD[:-1],
+    RECORD[:60],
+    RECORD.replace('"" "x"', '"x"'),
+    RECORD.replace("[", ""),
+    RECORD.replace("03/Mar", "32/Mar"),
+    RECORD.replace("GMT", "CET"),
+    RECORD.replace("Mar", "Mrz"),
+]
+
+
+def test_what_is_no_record_is_rejected_for_the_reason_of_the_oracle(tmp_path: Path) -> None:
+    """Each after a whole record, so that none hides behind another."""
+    (tmp_path / "log").mkdir()
+    text = "".join(f"{RECORD}\n{fragment}\n" for fragment in FRAGMENTS)
+    (tmp_path / "log" / oracle.LIVE).write_text(text, encoding="utf-8")
+    run = Run(tmp_path, tmp_path / "log")
+    run.once(close=True)
+    counted = oracle.count(text.encode())
+    assert run.rejects() == counted.rejects
+    assert counted.records + sum(counted.rejects.values()) == 2 * len(FRAGMENTS) - 1
+
+
 def test_the_sample_has_something_of_everything() -> None:
     """Golden points over an easy log would prove nothing."""
     counted = oracle.count(oracle.read_log(oracle.SAMPLE))
