@@ -53,6 +53,8 @@ def act(action: str, rotator: Rotator, runner: Runner, dice: random.Random) -> N
         rotator.rotate()
     elif action == "step":
         rotator.step()
+    elif action in ("tick", "rest") and rotator.is_copying:
+        rotator.clock.advance(0.3)  # a copy takes no longer
     elif action == "tick":
         rotator.clock.advance(dice.choice([0.01, 0.5, 1.0, 2.0, 7.0]))
     elif action == "rest":

@@ -120,6 +120,7 @@ class Log:
             key: stream for stream in streams for key in stream.files.values() if stream.done or stream is self._front
         }
         self._directory = Directory(None)
+        self._continued: dict[FileKey, Stream] = {}
         self._work: Iterator[None] | None = None
         self._work_due = True
         self._is_fresh = False
@@ -151,6 +152,7 @@ class Log:
         if seen.archives != again.archives or seen.unfinished != again.unfinished:
             self._world.wake.set()  # a rotation is going on; the next look sees it finished
             return
+        self._continue(self._directory, again)
         self._directory = again
         self._work_due = self._is_fresh = True
         self._notice()
@@ -209,6 +211,16 @@ class Log:
         homes = (real,) if real != self.path else ()
         return look(self._world.files, self.path, self._settings.archives, homes)
 
+    def _continue(self, old: Directory, new: Directory) -> None:
+        """Remember whose file was written to again: same name and inode at two looks in a row."""
+        held = {(entry.name, entry.stat.dev, entry.stat.ino): entry for entry in old.archives}
+        self._continued = {}
+        for entry in new.archives:
+            key, before = FileKey.of(entry.stat), held.get((entry.name, entry.stat.dev, entry.stat.ino))
+            stream = self._known.get(FileKey.of(before.stat)) if before is not None else None
+            if stream is not None and key not in self._known:
+                self._continued[key] = stream
+
     def _notice(self) -> None:
         """Keep names up to date, notice a rotation, forget what is gone."""
         reader, keys = self._reader, []
@@ -252,6 +264,7 @@ class Log:
                 del self._streams[stream.id]
                 self._known = {key: other for key, other in self._known.items() if other is not stream}
         timed = {*keys, *self._streams, *self._directory.unfinished, "front"}
+        timed |= {(kind, key) for kind in ("moving", "equal") for key in keys}
         self._since = {what: since for what, since in self._since.items() if what in timed}
 
     def _age(self, what: object, now: float) -> float:
@@ -476,7 +489,7 @@ class Log:
             copied = yield from self._inspector.copy_of(archive, file, live.stat.size)
         finally:
             file.close()
-        if copied:
+        if copied is not Fit.NONE:
             self._remember_copy(archive, stream)
             return live, None
         written = max((key.mtime_ns for key in stream.files.values() if key.same_file(live.stat)), default=0)
@@ -549,8 +562,12 @@ class Log:
             owned = yield from self._is_owned(entry)
             if owned is not Owned.NOBODY:
                 return owned is Owned.KNOWN
-            if (yield from self._is_copy_of_live(entry)):
+            copied = yield from self._copied_from_live(entry)
+            if copied is Fit.WHOLE:
                 return True
+            if copied is Fit.PART and self._is_moving(entry):
+                self._hold(f"{entry.name} may be a copy that is being made")
+                return False
             stream = self._new_stream()
             reader = yield from self._inspector.reader(entry, stream, 0)
         except (UnreadyError, DamagedError) as error:
@@ -562,11 +579,11 @@ class Log:
         self._use(reader)
         return False
 
-    def _is_copy_of_live(self, entry: Entry) -> Steps[bool]:
+    def _copied_from_live(self, entry: Entry) -> Steps[Fit]:
         """Whether the youngest archive is a copy of the live file, which will be truncated in a moment."""
         live = self._live_entry()
         if self._settings.rotation == "rename" or live is None or live.packed or entry != self._unread()[-1]:
-            return False
+            return Fit.NONE
         file = self._inspector.open(live)
         try:
             return (yield from self._inspector.copy_of(entry, file, live.stat.size))
@@ -576,7 +593,9 @@ class Log:
     def _is_owned(self, entry: Entry) -> Steps[Owned]:
         """Find out whose content an archive holds."""
         key = FileKey.of(entry.stat)
-        verdict = yield from self._inspector.classify(entry, self._finished(), self._present())
+        verdict = yield from self._inspector.classify(
+            entry, self._finished(), self._present(), self._continued.get(key)
+        )
         if verdict.stream is None:
             if not verdict.empty:
                 return Owned.NOBODY
@@ -670,6 +689,11 @@ class Log:
         self._counts["quarantined_archives"] += 1
         return False
 
+    def _is_moving(self, entry: Entry) -> bool:
+        """Whether a file was seen changing a moment ago."""
+        age = self._age(("moving", FileKey.of(entry.stat)), self._world.clock.monotonic())
+        return age < self._settings.rotate_wait
+
     def _is_in_the_making(self) -> bool:
         now, wait = self._world.clock.monotonic(), self._settings.archive_wait
         return any([self._age(one, now) < wait for one in self._directory.unfinished])
@@ -677,10 +701,9 @@ class Log:
     # --- strays and late archives
 
     def _sort_strays(self) -> Steps[None]:
-        now, reader = self._world.clock.monotonic(), self._reader
+        reader = self._reader
         for entry in self._strays():
-            key = FileKey.of(entry.stat)
-            if self._age(("stray", key), now) < self._settings.rotate_wait or reader is not self._reader:
+            if self._is_moving(entry) or reader is not self._reader:
                 continue
             try:
                 yield from self._sort_stray(entry)
@@ -702,28 +725,30 @@ class Log:
         return [e for e in nobodys if e.name not in following and not _same(e.stat, reader.stat())]
 
     def _sort_stray(self, entry: Entry) -> Steps[None]:
-        reader, key = self._reader, FileKey.of(entry.stat)
         for stream in self._orphans:
-            fit = yield from self._inspector.fit(entry, stream, Checkpoint(stream.offset, stream.crc), Checkpoint(0, 0))
-            if fit is Fit.WHOLE:
+            read = Checkpoint(stream.offset, stream.crc)
+            if (yield from self._inspector.fit(entry, stream, read, Checkpoint(0, 0))) is Fit.WHOLE:
                 self._late.append((yield from self._inspector.reader(entry, stream, stream.offset)))
                 self._orphans.remove(stream)
-                self._remember(key, stream, entry.name)
+                self._remember(FileKey.of(entry.stat), stream, entry.name)
                 return
         if (yield from self._is_owned(entry)) is not Owned.NOBODY:
             return
-        if reader is not None and reader is self._reader and (yield from self._is_copy(entry, reader)):
+        copied = yield from self._is_copy(entry)
+        reader = self._reader
+        if reader is None or not reader.is_intact():
+            return  # it may be the copy of what was truncated a moment ago
+        if copied:
             self._remember_copy(entry, reader.stream)
-            return
-        yield from self._read_aside(entry)
+        else:
+            yield from self._read_aside(entry)
 
-    def _is_copy(self, entry: Entry, reader: Reader) -> Steps[bool]:
-        if self._settings.rotation == "rename" or not isinstance(reader.content, Plain):
+    def _is_copy(self, entry: Entry) -> Steps[bool]:
+        reader = self._reader
+        if reader is None or self._settings.rotation == "rename" or not isinstance(reader.content, Plain):
             return False
-        size = reader.stat().size
-        if not entry.packed and entry.stat.size > size:
-            return False
-        return (yield from self._inspector.copy_of(entry, reader.content.file, size))
+        fit = yield from self._inspector.copy_of(entry, reader.content.file, reader.stat().size)
+        return fit is Fit.WHOLE
 
     def _read_aside(self, entry: Entry) -> Steps[None]:
         key = FileKey.of(entry.stat)

@@ -63,8 +63,8 @@ class Reader:
         if isinstance(self.content, Plain):
             self.content.place = self.place  # zeros at the end may have been written over
         start, data = self._next(size)
-        if isinstance(self.content, Plain):
-            self._verify(self.content, start + len(data))
+        if isinstance(self.content, Plain) and not self._is_same(self.content, start + len(data)):
+            raise ReplacedError(f"{self.name} was truncated or replaced in place")
         if state != self._seen:
             self.moved_at = now
         self._seen, self._read_out = state, not data
@@ -83,6 +83,11 @@ class Reader:
             return True
         written_at = self.content.stat().mtime_ns / 1e9
         return now - self.moved_at >= wait or (self.archive and wall - written_at >= wait)
+
+    def is_intact(self) -> bool:
+        """Whether the file still holds what was read from it."""
+        content = self.content
+        return not isinstance(content, Plain) or self._is_same(content, self.place)
 
     def stat(self) -> FileStat:
         """The state of the open file."""
@@ -123,15 +128,13 @@ class Reader:
             self._rest = data[hole:]
         return data[:hole]
 
-    def _verify(self, plain: Plain, end: int) -> None:
-        """The bytes around our place are still what they were; asked after a read, it vouches for the read."""
-        same = (
+    def _is_same(self, plain: Plain, end: int) -> bool:
+        """The bytes around our place are what they were; asked after a read, it vouches for the read."""
+        return (
             plain.stat().size >= end
             and plain.file.pread(len(self._tail), self.place - len(self._tail)) == self._tail
             and plain.file.pread(len(self._head), 0) == self._head
         )
-        if not same:
-            raise ReplacedError(f"{self.name} was truncated or replaced in place")
 
     def _advance(self, start: int, data: bytes) -> None:
         gap = start - self.place

@@ -165,17 +165,20 @@ class Inspector:
         head = stream.head if stream.head.offset <= found.length else Checkpoint(0, 0)
         return max(before.offset, head.offset) > 0 and found.fits(before) and found.fits(head)
 
-    def classify(self, entry: Entry, finished: Sequence[Stream], present: frozenset[str]) -> Steps[Verdict]:
+    def classify(
+        self, entry: Entry, finished: Sequence[Stream], present: frozenset[str], before: Stream | None
+    ) -> Steps[Verdict]:
         """Find the finished stream whose content an archive holds.
 
         Args:
             entry: The archive.
             finished: Streams whose end is certain.
             present: Ids of those that are still there in a file of their own.
+            before: The stream that this very file held when the directory was last looked at.
         """
         ended = [stream for stream in finished if stream.contents]
         if not entry.packed:
-            return (yield from self._classify_plain(entry, ended))
+            return (yield from self._classify_plain(entry, ended, before))
         by_trailer = self._by_trailer(entry, ended)
         if by_trailer is not None:
             return Verdict(by_trailer, exact=True)
@@ -195,7 +198,7 @@ class Inspector:
         ended = [stream for stream in finished if stream.contents]
         if entry.packed:
             return self._by_trailer(entry, ended)
-        verdict = yield from self._classify_plain(entry, ended)
+        verdict = yield from self._classify_plain(entry, ended, None)
         return verdict.stream if verdict.exact else None
 
     def _by_trailer(self, entry: Entry, ended: Sequence[Stream]) -> Stream | None:
@@ -205,7 +208,7 @@ class Inspector:
                 return stream
         return None
 
-    def _classify_plain(self, entry: Entry, ended: Sequence[Stream]) -> Steps[Verdict]:
+    def _classify_plain(self, entry: Entry, ended: Sequence[Stream], before: Stream | None) -> Steps[Verdict]:
         size = entry.stat.size
         if size == 0:
             return Verdict(empty=True)
@@ -213,7 +216,7 @@ class Inspector:
             (one, stream)
             for stream in ended
             for one in stream.contents
-            if one.offset == size or self._has_grown(entry, stream, one)
+            if one.offset == size or (stream is before or one.offset >= EDGE) and self._has_grown(entry, stream, one)
         ]
         if not like:
             return Verdict()
@@ -252,15 +255,20 @@ class Inspector:
         stream.copied_as(Checkpoint(found.length, found.crc))
         return Verdict(stream)
 
-    def copy_of(self, entry: Entry, original: OpenFile, length: int) -> Steps[bool]:
-        """Whether all of an archive is the beginning of another file, of which `length` bytes count."""
+    def copy_of(self, entry: Entry, original: OpenFile, length: int) -> Steps[Fit]:
+        """Whether all of an archive is the beginning of another file, of which `length` bytes count.
+
+        Less than a line is only a PART: the rest of a line that a rotation split begins like anything.
+        """
         if not entry.packed and entry.stat.size > length:
-            return False
+            return Fit.NONE
         found = yield from self.whole(entry)
         if found.length > length or original.pread(len(found.head), 0) != found.head:
-            return False
+            return Fit.NONE
         first = yield from survey(Plain(original), [], until=found.length)
-        return (first.length, first.crc) == (found.length, found.crc)
+        if (first.length, first.crc) != (found.length, found.crc):
+            return Fit.NONE
+        return Fit.WHOLE if b"\n" in found.head or found.length > EDGE else Fit.PART
 
     def reader(self, entry: Entry, stream: Stream, place: int, *, archive: bool = True) -> Steps[Reader]:
         """Open a file at a place of its content.
