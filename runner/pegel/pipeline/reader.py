@@ -103,16 +103,22 @@ class Reader:
         While there is much to read, chunks are given in groups, to be folded together.
         """
         group: list[Chunk] = []
+        begun = 0.0
         while not stop.is_set():
             one = self.read() if self.ready() and not held() else None
             if one is not None:
+                begun = begun if group else self._clock.monotonic()
                 group.append(one)
             more = self._has_more(one)
-            if group and (not more or sum(chunk.consumed for chunk in group) >= _GROUP):
+            if group and (not more or self._is_enough(group, begun)):
                 give(group)
                 group = []
             if not more:
                 self._rest(stop, short=one is None)
+
+    def _is_enough(self, group: Sequence[Chunk], begun: float) -> bool:
+        """Whether a group is big enough, or has waited long enough, to be folded."""
+        return sum(chunk.consumed for chunk in group) >= _GROUP or self._clock.monotonic() >= begun + self._pace
 
     def _has_more(self, one: Chunk | None) -> bool:
         """Whether reading on at once is worth it: after a full piece, or while the source works its way on."""
