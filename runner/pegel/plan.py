@@ -74,6 +74,7 @@ class SourcePlan:
         idle_after: A source that is silent for so long no longer holds windows open.
         max_hold: A failing source holds windows open for at most so long.
         start: Where to begin without state.
+        start_said: The config says so itself.
         renamed_from: Name under which its cursors are stored.
     """
 
@@ -87,6 +88,7 @@ class SourcePlan:
     idle_after: Duration = Duration(60.0)
     max_hold: Duration = Duration(3600.0)
     start: Literal["beginning", "end"] = "beginning"
+    start_said: bool = False
     renamed_from: str | None = None
     enrichers: Sequence[Enricher] = ()
     """Those whose `from` names this source, in file order."""

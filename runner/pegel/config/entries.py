@@ -45,7 +45,7 @@ class SourceEntry:
         disorder: How much later than its time a record may be read and still be in time.
         idle_after: A source that is silent for so long no longer holds windows open.
         max_hold: A failing source holds windows open for at most so long.
-        start: Where to begin without state: at the `beginning`, archives included, or at the `end`.
+        start: Where to begin without state: at the `beginning` (the default), archives included, or at the `end`.
         renamed_from: Name under which its cursors are stored.
 
     Example:
@@ -70,7 +70,7 @@ class SourceEntry:
     disorder: Duration = Duration(5.0)
     idle_after: Duration = Duration(60.0)
     max_hold: Duration = Duration(3600.0)
-    start: Literal["beginning", "end"] = "beginning"
+    start: Literal["beginning", "end"] | None = None
     renamed_from: str | None = None
 
 

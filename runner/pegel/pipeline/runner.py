@@ -21,7 +21,7 @@ from pegel.pipeline.rolling import RollingMetric
 from pegel.pipeline.stage import Chunk, Folded, SourceStage
 from pegel.pipeline.turn import SourceNews, Turn
 from pegel.pipeline.view import View
-from pegel.plan import Plan
+from pegel.plan import Plan, SourcePlan
 from pegel.seams import Clock, Files, SystemClock, SystemFiles
 from pegel.state import Connect, State, connect
 from pegel.table import Columns, Engine
@@ -98,7 +98,21 @@ class Runner:
             old = source.renamed_from
             if old is not None and positions.known(old) and not positions.known(source.name):
                 positions.rename(old, source.name)
+            if not positions.known(source.name):
+                self._refuse_unsaid_rename(source)
             positions.register(source.name, source.start)
+
+    def _refuse_unsaid_rename(self, source: SourcePlan) -> None:
+        """A new name for a log that another name has read: go on there, or count it all again? Only a person knows."""
+        if source.start_said:
+            return
+        names = {one.name for one in self.plan.sources}
+        for former, partition in self.state.positions.partitions_of_others(names):
+            if source.source.reads(partition):
+                raise StateError(
+                    f'source "{source.name}" is new, but "{former}" has read {partition}; say renamed_from = "{former}"'
+                    ' to go on there, or start = "beginning" or "end" to begin anew'
+                )
 
     def _compile(self, registered: Sequence[tuple[Standing, Metric]]) -> list[tuple[Standing, CompiledMetric]]:
         compiled = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -84,6 +85,7 @@ class Service:
                 self._runner.last_turn(close_all=close_all)
             return self._deliver(patience)
         finally:
+            self._snapshot_if_due()
             self._finish()
 
     def _deliver(self, patience: float) -> str:
@@ -200,10 +202,19 @@ class Service:
         interval = self._runner.plan.runner.snapshot_interval
         self._runner.state.check_in_background()
         while not self._clock.wait(self._done, interval):
-            try:
-                snapshots.take(self._runner.state.path)
-            except OSError as error:
-                log.warning("no snapshot of the state could be taken: %s", error)
+            self._take_snapshot()
+
+    def _snapshot_if_due(self) -> None:
+        """Runs that start, read and stop take their share of snapshots."""
+        newest = snapshots.age(self._runner.state.path, self._clock.wall())
+        if newest is None or newest >= self._runner.plan.runner.snapshot_interval:
+            self._take_snapshot()
+
+    def _take_snapshot(self) -> None:
+        try:
+            snapshots.take(self._runner.state.path)
+        except (OSError, sqlite3.Error) as error:
+            log.warning("no snapshot of the state could be taken: %s", error)
 
     def _rethrow(self) -> None:
         if self._broken is not None:

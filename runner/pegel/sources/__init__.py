@@ -114,6 +114,10 @@ class Source(ABC):
     def open(self, world: World, positions: Sequence[Position]) -> None:
         """Start at the committed positions (all of them, in `order`)."""
 
+    def reads(self, partition: str) -> bool:  # noqa: ARG002 (most sources share nothing with another name)
+        """Whether a stored partition of that name, of whatever source, would be read by this one."""
+        return False
+
     @abstractmethod
     def poll(self) -> Piece | None:
         """Offer the next bytes, or None when there is nothing to read now.

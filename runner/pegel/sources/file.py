@@ -14,7 +14,8 @@ from pegel.errors import SourceError
 from pegel.sources import Piece, Position, Source, SourceStatus, World
 from pegel.sources.identity import Stream
 from pegel.sources.inflate import Limits
-from pegel.sources.log import Log, Settings
+from pegel.sources.course import Course, Settings
+from pegel.sources.log import Log
 from pegel.sources.rotation import is_rotated_name
 from pegel.units import Duration, Size
 
@@ -95,6 +96,9 @@ class File(Source):
         self._turn = 0
         self._trouble = ""
 
+    def reads(self, partition: str) -> bool:
+        return self._belongs(partition)
+
     def poll(self) -> Piece | None:
         now = self._world.clock.monotonic()
         if now - self._looked_at >= self.poll_interval:
@@ -104,7 +108,7 @@ class File(Source):
                 log.look()
         piece = self._next_piece()
         self._status = self._current_status()
-        if piece is None and self._status.state == "failing" and all(log.trouble for log in self._logs.values()):
+        if piece is None and self._status.state == "failing" and all(log.course.trouble for log in self._logs.values()):
             raise SourceError(self._status.reason)
         return piece
 
@@ -176,11 +180,9 @@ class File(Source):
         stored = self._stored.pop(path, None) or self._moved(path)
         streams = [Stream.restored(position) for position in stored]
         marks = [str(one.cursor.get("mark", "")) for one in stored if not one.cursor.get("late")]
-        log = Log(
-            path, self._settings(path), self._world, streams, marks[-1] if marks else "", self._number, self._counts
-        )
-        if self._skip_existing:
-            log.skip_existing()
+        mark = marks[-1] if marks else ""
+        course = Course(path, self._settings(path), self._world, streams, mark, self._number, self._counts)
+        log = Log(course, skip=self._skip_existing)
         self._logs[path] = log
 
     def _moved(self, path: str) -> list[Position]:
@@ -210,8 +212,8 @@ class File(Source):
     def _current_status(self) -> SourceStatus:
         logs = self._logs.values()
         lag = sum(log.lag for log in logs)
-        troubles = [self._trouble, *(log.trouble for log in logs)]
-        reasons = [log.reason for log in logs if log.reason]
+        troubles = [self._trouble, *(log.course.trouble for log in logs)]
+        reasons = [log.course.reason for log in logs if log.course.reason]
         state: Literal["reading", "idle", "waiting", "failing"] = "idle" if self.exhausted() else "reading"
         reason = next((trouble for trouble in troubles if trouble), "")
         if reason:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -111,6 +111,11 @@ class Positions:
         rows = self._connection.execute("select partition, newest, active from partitions where source = ?", (source,))
         return {name: Partition(newest, active) for name, newest, active in rows}
 
+    def partitions_of_others(self, names: Collection[str]) -> list[tuple[str, str]]:
+        """(source, partition) of every source that has none of these names."""
+        rows = self._connection.execute("select source, partition from partitions order by source, partition")
+        return [(source, partition) for source, partition in rows if source not in names]
+
     def advance(self, source: str, partition: str, newest: int | None, active: int) -> None:
         """Note event time and activity of a partition; event time never goes back."""
         self._connection.execute(
@@ -144,11 +149,3 @@ class Positions:
         self._connection.execute(
             "update sources set first_time = ? where name = ? and first_time is null", (time, source)
         )
-
-    def owners(self, streams: Sequence[str]) -> set[str]:
-        """The sources that own any of these streams."""
-        marks = ", ".join("?" * len(streams))
-        rows = self._connection.execute(
-            f"select distinct source from streams where stream in ({marks})", tuple(streams)
-        )
-        return {row[0] for row in rows}

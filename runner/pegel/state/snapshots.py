@@ -37,6 +37,12 @@ def take(path: Path) -> Path:
     return newest
 
 
+def age(path: Path, now: float) -> float | None:
+    """Seconds since the newest snapshot was taken; None if there is none."""
+    newest = snapshot_path(path, 0)
+    return max(0.0, now - newest.stat().st_mtime) if newest.exists() else None
+
+
 def recover(path: Path, *, accept_loss: bool, checked_size: int) -> Path | None:
     """Put the newest good snapshot in the place of a state.db that is broken; returns it, None if all is well.
 
