@@ -95,9 +95,19 @@ def test_one_foreign_character_in_the_payload_makes_it_unreadable(sign: str) -> 
         assert read(broken) == [UNREADABLE]
 
 
-def test_padding_is_refused() -> None:
-    header, payload, signature = token({"top": "xx"}).split(".")
-    assert read(f"{header}.{payload + '=' * (-len(payload) % 4 or 4)}.{signature}") == [UNREADABLE]
+@pytest.mark.parametrize("text", ["x", "xx", "xxx"])
+def test_padding_is_refused(text: str) -> None:
+    header, payload, signature = token({"top": text}).split(".")
+    for padding in ("=", "=="):
+        assert read(f"{header}.{payload}{padding}.{signature}") == [UNREADABLE]
+
+
+@pytest.mark.parametrize(("url", "plain"), [("-", "+"), ("_", "/")])
+def test_the_plain_alphabet_of_base64_is_refused(url: str, plain: str) -> None:
+    """It decodes to the same bytes, and would be a second token that says the same."""
+    good = token(json.dumps({"top": "Ü ~?>~~ÿ>>>???"}, ensure_ascii=False).encode())
+    assert url in good.split(".")[1]
+    assert [readable for readable, _ in read(good, good.replace(url, plain))] == [True, False]
 
 
 @pytest.mark.parametrize("text", ["a", "a.b", "..", "a..b", "a.b.c.d", "...", "WS/1.0", "x" * 9000])
@@ -145,7 +155,7 @@ def nested(depth: int) -> dict[str, object]:
     value: object = "x"
     for level in range(depth - 1):
         value = [value] if level % 2 else {"y": value}
-    return {"deeper": value, "top": "{[{[{[{[{["}
+    return {"deeper": value, "top": 'x"{[{[{[{[{['}
 
 
 def test_eight_levels_are_read_and_nine_are_not() -> None:

@@ -36,7 +36,9 @@ def test_an_empty_field_is_no_value(tmp_path: Path) -> None:
 
 
 def test_numbers_are_compared_as_they_are_written(tmp_path: Path) -> None:
-    assert enriched(customers(tmp_path), {"customer": [1, 3]})["plan"] == ["gold", None]
+    """A key that is no number must not be read as one."""
+    lookup = customers(tmp_path, CSV + "new,none,\n01,other,\n")
+    assert enriched(lookup, {"customer": [1, 3]})["plan"] == ["gold", None]
 
 
 def test_a_toml_file_is_a_list_of_tables(tmp_path: Path) -> None:

@@ -83,10 +83,16 @@ def test_a_removed_file_leaves_the_old_table_and_a_new_one_counts(file: Path, cl
     assert rows(table.newest()) == [("1", "again")]
 
 
-def test_without_a_file_there_is_no_table_until_there_is(tmp_path: Path, clock: FakeClock) -> None:
+def test_without_a_file_there_is_no_table_until_there_is(
+    tmp_path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
     file = tmp_path / "later.csv"
     table = kept(file, clock)
-    assert table.newest() is None
+    with caplog.at_level(logging.ERROR):
+        for _ in range(3):
+            assert table.newest() is None
+            clock.now += 2
+    assert [record.getMessage() for record in caplog.records] == [f"{file} cannot be read: no such file or directory."]
     file.write_text("k,v\n1,one\n")
     clock.now += 2
     assert rows(table.newest()) == [("1", "one")]

@@ -78,8 +78,8 @@ def _base64() -> str:
         f" then replace(replace({_PART}, '-', '+'), '_', '/') else {_PART} end"
     )
     padding = f"case strlen({_PART}) % 4 when 2 then '==' when 3 then '=' else '' end"
-    impossible = f"strlen({_PART}) % 4 = 1 or strlen({_PART}) * 3 // 4 not between 1 and {MAX_PAYLOAD}"
-    return f"case when {impossible} or {foreign} then null else {standard} || {padding} end"
+    length = f"strlen({_PART}) * 3 // 4 between 1 and {MAX_PAYLOAD}"
+    return f"case when not ({length}) or {foreign} then null else {standard} || {padding} end"
 
 
 def _is_small_object() -> str:
