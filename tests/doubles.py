@@ -75,6 +75,9 @@ class Given(Source):
     def open(self, world: World, positions: Sequence[Position]) -> None:  # noqa: ARG002
         self._at = {position.stream: position.offset for position in positions}
 
+    def reads(self, partition: str) -> bool:
+        return partition in self.logs
+
     def poll(self) -> Piece | None:
         from pegel.errors import SourceError
 

@@ -128,20 +128,24 @@ class Delivery:
         self._state.count("dead_letters_total", request.count, sink=self.name)
         self.log.error("%d points for %s were refused and set aside: %s", request.count, self.name, outcome.reason)
 
-    def enforce_caps(self) -> bool:
-        """Drop what is too old or too much, as the config says; true if reading has to wait for this sink."""
+    def must_hold(self) -> bool:
+        """Whether reading has to wait until this sink has taken some of what waits for it."""
+        return self.plan.when_full == "block" and self._is_full()
+
+    def _is_full(self) -> bool:
+        return self._state.outbox.backlog(self.name).bytes > self.plan.max_bytes
+
+    def enforce_caps(self) -> None:
+        """Drop what is too old, and what is too much where the config says so; counted, never silent."""
         now = round(self._clock.wall() * 1e6)
         outbox = self._state.outbox
         lost = outbox.drop(self.name, older_than=now - round(self.plan.max_age * 1e6))
-        full = outbox.backlog(self.name).bytes > self.plan.max_bytes
-        if full and self.plan.when_full == "drop_oldest":
+        if self.plan.when_full == "drop_oldest" and self._is_full():
             lost += outbox.drop(self.name, most_bytes=self.plan.max_bytes)
-            full = False
         if lost:
             self._state.count("outbox_dropped_total", lost, sink=self.name)
             self.log.error("%d points for %s were dropped: its outbox is too old or too big", lost, self.name)
             self._frozen = [request.id for request in outbox.requests(self.name, _IN_FLIGHT)]
-        return full
 
     # -- after the commit -------------------------------------------------------------------------------
 

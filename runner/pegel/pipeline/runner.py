@@ -75,18 +75,27 @@ class Runner:
         for sink in self.plan.sinks:
             sink.sink.settle_in(settings.state)
         self.state = State(settings.state, self._connect, accept_loss=self._accept_state_loss)
-        self._spill = settings.state / "spill"
-        self._spill.mkdir(exist_ok=True)
-        self.engine = Engine(str(self._spill), settings.memory)
+        self.readers: list[Reader] = []
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self) -> None:
+        """Make everything that works on the state."""
+        settings = self.plan.runner
+        spill = settings.state / "spill"
+        spill.mkdir(exist_ok=True)
+        self.engine = Engine(str(spill), settings.memory)
         with self.state.transaction():
             self._register_sources()
             registered = registry.register(self.state, self.plan.metrics)
         self._compiled = self._compile(registered)
         self.turn = self._new_turn()
-        self.readers = [
-            Reader(source, self.state, self.clock, self._files, settings.commit_interval / 2)
-            for source in self.plan.sources
-        ]
+        for source in self.plan.sources:
+            pace = settings.commit_interval / 2
+            self.readers.append(Reader(source, self.state, self.clock, self._files, pace))
         self._stages = self._new_stages()
         self._own = OwnMetrics(self.state)
         self.turn.flush_removed({metric.name for metric in self.plan.metrics})

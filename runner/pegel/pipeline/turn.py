@@ -74,7 +74,7 @@ class Turn:
             one.name: {} for one in deliveries if one.sink.overwrites
         }
         self._caps_at = float("-inf")
-        self.blocked = False
+        self.blocked = any(delivery.must_hold() for delivery in deliveries)
         self._watchers: list[Callable[[Sequence[Point]], object]] = []
         self.figures = Figures()
 
@@ -88,6 +88,8 @@ class Turn:
 
     def due(self, news: Mapping[str, SourceNews]) -> bool:
         """Whether time alone gives the next turn something to do."""
+        if self.blocked and self._clock.monotonic() - self._caps_at >= _CAPS_INTERVAL:
+            return True
         now = round(self._clock.wall() * 1e6)
         for metric in self.metrics:
             watermark, _ = self._metric_watermark(metric, news, now)
@@ -296,7 +298,9 @@ class Turn:
         now = self._clock.monotonic()
         if now - self._caps_at >= _CAPS_INTERVAL:
             self._caps_at = now
-            self.blocked = bool(sum(delivery.enforce_caps() for delivery in self._deliveries))
+            for delivery in self._deliveries:
+                delivery.enforce_caps()
+            self.blocked = any(delivery.must_hold() for delivery in self._deliveries)
 
     def _note(self, folds: Sequence[Folded], points: Sequence[Point], begun: float) -> None:
         figures = self.figures

@@ -1,0 +1,50 @@
+"""How the runner itself is: a point a minute, for the embedded store and for sinks that ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from doubles import House, Keeping
+from pegel.plan import Plan, SinkPlan
+
+NOON = 1_772_539_200
+
+
+@dataclass
+class TwoSinks(House):
+    """One sink asks for our own metrics, one does not."""
+
+    curious: Keeping = field(default_factory=Keeping)
+
+    def plan(self) -> Plan:
+        plan = super().plan()
+        curious = SinkPlan(name="curious", type="keeping", sink=self.curious, metrics=["*", "pegel_*"])
+        return Plan(runner=plan.runner, sources=plan.sources, metrics=plan.metrics, sinks=[*plan.sinks, curious])
+
+
+def test_own_metrics_go_to_those_who_ask(tmp_path: Path) -> None:
+    house = TwoSinks(tmp_path)
+    for minute in range(3):
+        house.source.write((NOON + 60 * minute, "a", 1, "u"), (NOON + 86_400, "future", 1, "u"))
+        house.clock.now += 60
+        house.run()
+    assert {point.metric for point in house.sink.received} == {"m"}
+    names = {point.metric for point in house.curious.received}
+    assert {"m", "pegel_source", "pegel_sink", "pegel_metric", "pegel_runner"} <= names
+
+
+def test_rejects_by_reason_and_backlogs_are_among_them(tmp_path: Path) -> None:
+    house = TwoSinks(tmp_path)
+    runner = house.runner()
+    for minute in range(3):
+        house.source.write((NOON + 60 * minute, "a", 1, "u"), (NOON + 86_400, "future", 1, "u"))
+        house.clock.now += 60
+        for _ in range(5):
+            runner.step()
+    runner.close()
+    rejects = [point for point in house.curious.received if point.metric == "pegel_rejects"]
+    assert dict(rejects[0].labels) == {"source": "log", "reason": "future"}
+    assert sum(int(point.values["value"]) for point in rejects) >= 1  # type: ignore[arg-type]
+    (sink,) = [p for p in house.curious.received if p.metric == "pegel_sink" and dict(p.labels)["sink"] == "kept"][:1]
+    assert {"outbox_points", "outbox_bytes", "dead_letters", "failing"} <= sink.values.keys()
