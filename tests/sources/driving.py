@@ -56,6 +56,7 @@ class Runner:
     records: Counter[bytes] = field(default_factory=Counter)
     flight: list[tuple[list[bytes], Sequence[Position]]] = field(default_factory=list)
     source: File | None = None
+    failures: int = 0
 
     def open(self) -> None:
         self.source = File(**{"path": LOG, **self.options})  # type: ignore[arg-type]
@@ -71,6 +72,14 @@ class Runner:
         records, count = frame(piece)
         self.flight.append((records, self.source.consume(piece, count, piece.mark)))
         return True
+
+    def try_to_read(self) -> bool:
+        """One poll; a source that cannot be read is tried again later."""
+        try:
+            return self.read()
+        except SourceError:
+            self.failures += 1
+            return False
 
     def commit(self, count: int | None = None) -> None:
         """Make the oldest pieces in flight durable, all of them by default."""
@@ -102,10 +111,7 @@ class Runner:
         """Read for a while, until nothing comes any more."""
         until = self.clock.monotonic() + seconds
         while self.clock.monotonic() < until:
-            try:
-                while self.read():
-                    pass
-            except SourceError:
+            while self.try_to_read():
                 pass
             self.clock.advance(1.0)
         self.commit()

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from simulation.world import SimClock, SimFiles
-
 from sources.driving import LOG
 
 
@@ -18,9 +17,10 @@ from sources.driving import LOG
 class Rotator:
     """Writes records that are all different and rotates by one method.
 
-    `banner` is a first line that all files share; `gaps` writes a record between copy and truncation, which the
-    rotator destroys (the reader may have seen it). `method` is what happens to the live file, `naming` what archives are called, `packing` when and how they
-    become `.gz`. Every step of a rotation is one `next` of the iterators in `running`.
+    `method` is what happens to the live file, `naming` what archives are called, `packing` when and how they
+    become `.gz`. `banner` is a first line that all files share; `gaps` writes a record between copy and
+    truncation, which the rotator destroys (the reader may have seen it). Every step of packing is one `next` of
+    the iterators in `running`.
     """
 
     files: SimFiles

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import fnmatch
 import glob
-import os.path
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Literal
 
 from pegel.errors import SourceError
 from pegel.sources import Piece, Position, Source, SourceStatus, World
+from pegel.sources.course import Course, Settings
 from pegel.sources.identity import Stream
 from pegel.sources.inflate import Limits
-from pegel.sources.course import Course, Settings
 from pegel.sources.log import Log
 from pegel.sources.rotation import is_rotated_name
 from pegel.units import Duration, Size
@@ -189,7 +189,7 @@ class File(Source):
         """The positions of a log whose path was changed in the configuration: that of the same inode or name."""
         strangers = [stored for stored in self._stored if not self._belongs(stored)]
         for stranger in strangers:
-            if os.path.basename(stranger) == os.path.basename(path) or len(strangers) == 1:
+            if PurePath(stranger).name == PurePath(path).name or len(strangers) == 1:
                 return self._stored.pop(stranger)
         return []
 
@@ -227,7 +227,7 @@ class File(Source):
 
 def _literal_folder(pattern: str) -> str:
     """The directory in front of the first wildcard."""
-    folder = os.path.dirname(pattern)
-    while glob.has_magic(folder):
-        folder = os.path.dirname(folder)
-    return folder or "."
+    folder = PurePath(pattern).parent
+    while glob.has_magic(str(folder)):
+        folder = folder.parent
+    return str(folder)

@@ -76,6 +76,9 @@ def fingerprint(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
+_NOTHING = Checkpoint(0, 0)
+
+
 @dataclass
 class Stream:
     """One generation of a log: how far it is consumed, and how to recognise it.
@@ -100,7 +103,7 @@ class Stream:
     order: int
     offset: int = 0
     crc: int = 0
-    head: Checkpoint = Checkpoint(0, 0)
+    head: Checkpoint = _NOTHING
     tail: bytes = b""
     tail_print: tuple[int, str] = (0, "")
     end: Checkpoint | None = None
@@ -224,8 +227,10 @@ def last(tail: bytes, data: bytes | memoryview) -> bytes:
 
 
 def _cuts(length: int) -> list[int]:
-    """Places inside so many bytes that get a checkpoint, denser towards the end, never close to each other: two
-    checksums of neighbouring places would tell the bytes between them."""
+    """Places inside so many bytes that get a checkpoint, denser towards the end.
+
+    Never close to each other: two checksums of neighbouring places would tell the bytes between them.
+    """
     cuts, rest = [], length // 2
     while rest >= _SPACING:
         cuts.append(length - rest)

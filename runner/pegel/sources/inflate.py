@@ -107,7 +107,7 @@ class Inflater:
         self._started = self._started or bool(given)
         try:
             data: bytes = self._member.decompress(given, size)
-        except igzip_lib.IsalError as error:
+        except igzip_lib.IsalError as error:  # type: ignore[misc] # the stubs forget that it is an exception
             raise DamagedError(f"not readable as gzip: {error}") from error
         return data
 

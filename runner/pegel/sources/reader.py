@@ -46,6 +46,11 @@ class Reader:
         return self._read_out and (stat.size, stat.mtime_ns) == self._seen
 
     @property
+    def is_plain(self) -> bool:
+        """Whether the file may still grow."""
+        return isinstance(self.content, Plain)
+
+    @property
     def end(self) -> int:
         """Length of the stream if nothing follows; zeros at its end are part of it."""
         return max(self.place, self.content.place)

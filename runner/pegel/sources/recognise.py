@@ -6,8 +6,8 @@ verified end before anything else is said about it, and what was found is rememb
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
@@ -82,13 +82,19 @@ class Inspector:
             raise UnreadyError(f"{entry.name} changed while it was looked at")
         return file
 
-    def trailer(self, entry: Entry) -> Trailer | None:
-        """What a packed file says of itself without being unpacked."""
+    @contextmanager
+    def opened(self, entry: Entry) -> Iterator[OpenFile]:
+        """The open file of an entry, closed at the end of the block."""
         file = self.open(entry)
         try:
-            return trailer(entry.stat.size, file.pread)
+            yield file
         finally:
             file.close()
+
+    def trailer(self, entry: Entry) -> Trailer | None:
+        """What a packed file says of itself without being unpacked."""
+        with self.opened(entry) as file:
+            return trailer(entry.stat.size, file.pread)
 
     def whole(self, entry: Entry, probes: Iterable[int] = ()) -> Steps[Survey]:
         """Read a file to its end.
@@ -103,17 +109,15 @@ class Inspector:
             return known
         if key in self._damaged:
             raise self._damaged[key]
-        file = self.open(entry)
         try:
-            content: Content = Packed(file, self._limits) if entry.packed else Plain(file)
-            found = yield from survey(content, wanted, keep=_KEEP if entry.packed else 0)
-            if FileKey.of(file.stat()) != key:
-                raise UnreadyError(f"{entry.name} changed while it was read")
+            with self.opened(entry) as file:
+                content: Content = Packed(file, self._limits) if entry.packed else Plain(file)
+                found = yield from survey(content, wanted, keep=_KEEP if entry.packed else 0)
+                if FileKey.of(file.stat()) != key:
+                    raise UnreadyError(f"{entry.name} changed while it was read")
         except (UnreadyError, DamagedError) as error:
             self._damaged[key] = error
             raise
-        finally:
-            file.close()
         self._remember(key, found)
         return found
 
@@ -142,14 +146,11 @@ class Inspector:
         if entry.stat.size < read.offset:
             found = yield from self.whole(entry, [before.offset, stream.head.offset])
             return Fit.PART if self._is_part(found, stream, before) else Fit.NONE
-        file = self.open(entry)
-        try:
+        with self.opened(entry) as file:
             if not (stream.head_fits(file.pread) and stream.tail_fits(file.pread)):
                 return Fit.NONE
             found = yield from survey(Plain(file), [read.offset], until=read.offset)
             return Fit.WHOLE if found.fits(read) else Fit.NONE
-        finally:
-            file.close()
 
     def _fit_packed(self, entry: Entry, stream: Stream, read: Checkpoint) -> Steps[Fit]:
         if self.trailer(entry) == Trailer(read.crc, read.offset % 2**32):
@@ -216,16 +217,13 @@ class Inspector:
             (one, stream)
             for stream in ended
             for one in stream.contents
-            if one.offset == size or (stream is before or one.offset >= EDGE) and self._has_grown(entry, stream, one)
+            if one.offset == size or self._has_grown(entry, stream, one, before)
         ]
         if not like:
             return Verdict()
-        file = self.open(entry)
-        try:
-            points = [one.offset for one, _ in like]
+        points = [one.offset for one, _ in like]
+        with self.opened(entry) as file:
             found = yield from survey(Plain(file), points, until=max(points))
-        finally:
-            file.close()
         for one, stream in like:
             if found.fits(one):
                 more = one.offset < size
@@ -233,8 +231,10 @@ class Inspector:
         return Verdict()
 
     @staticmethod
-    def _has_grown(entry: Entry, stream: Stream, one: Checkpoint) -> bool:
-        return one == stream.end and one.offset < entry.stat.size and stream.is_file(entry.stat)
+    def _has_grown(entry: Entry, stream: Stream, one: Checkpoint, before: Stream | None) -> bool:
+        """An inode and few equal bytes prove nothing, unless we saw the file all the time."""
+        sure = stream is before or one.offset >= EDGE
+        return sure and one == stream.end and one.offset < entry.stat.size and stream.is_file(entry.stat)
 
     @staticmethod
     def _relation(found: Survey, entry: Entry, stream: Stream, present: frozenset[str]) -> Verdict | None:

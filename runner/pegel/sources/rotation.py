@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import glob
-import os.path
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from pegel.seams import Files, FileStat
 
@@ -54,6 +54,11 @@ class Directory:
     foreign: int = 0
 
 
+def is_packed_name(name: str) -> bool:
+    """Whether a name says that the file is gzip."""
+    return name.endswith(_PACKED)
+
+
 def plain_name(name: str) -> str:
     """An archive's name without the ending that packing added."""
     return next((name[: -len(ending)] for ending in _PACKED if name.endswith(ending)), name)
@@ -95,7 +100,7 @@ def _archive_names(files: Files, lives: Iterable[str], archives: Sequence[str]) 
     found = set()
     for live in lives:
         found |= {name for name in files.glob(glob.escape(live) + "[-._]*") if _looks_rotated(live, name)}
-        folder, base = os.path.split(live)
+        folder, base = str(PurePath(live).parent), PurePath(live).name
         # Some rotators pack under a hidden name and rename at the end.
         found |= set(files.glob(f"{glob.escape(folder)}/.~{glob.escape(base)}.*"))
     return found
@@ -107,7 +112,7 @@ def _looks_rotated(live: str, name: str) -> bool:
 
 
 def _is_unfinished(name: str) -> bool:
-    return os.path.basename(name).startswith(".~") or _UNFINISHED.search(name) is not None
+    return PurePath(name).name.startswith(".~") or _UNFINISHED.search(name) is not None
 
 
 def _sort_in(files: Files, name: str, entries: list[Entry], unfinished: list[tuple[str, int]]) -> None:
@@ -121,7 +126,7 @@ def _sort_in(files: Files, name: str, entries: list[Entry], unfinished: list[tup
     if stat.regular and _is_unfinished(name):
         unfinished.append((name, stat.size))
     elif stat.regular:
-        entries.append(Entry(name, stat, name.endswith(_PACKED)))
+        entries.append(Entry(name, stat, is_packed_name(name)))
 
 
 def _live_stat(files: Files, live: str) -> FileStat | None:
@@ -147,13 +152,13 @@ def _by_age(live: str, entries: Sequence[Entry]) -> tuple[Entry, ...]:
             for entry, number in zip(entries, numbers, strict=True)
         ]
     # Of a file and its packed twin the plain one comes first, so that the other is recognised by it.
-    order = sorted(range(len(entries)), key=lambda i: (*keys[i], entries[i].packed, entries[i].name))  # type: ignore[type-var]
+    order = sorted(range(len(entries)), key=lambda i: (*keys[i], entries[i].packed, entries[i].name))
     return tuple(entries[i] for i in order)
 
 
 def _suffix(live: str, entry: Entry) -> str:
     name = entry.plain_name
-    return name[len(live) :] if name.startswith(live) else os.path.basename(name)
+    return name[len(live) :] if name.startswith(live) else PurePath(name).name
 
 
 def _time_in(suffix: str) -> tuple[str, int] | None:

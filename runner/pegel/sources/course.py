@@ -1,0 +1,292 @@
+"""What is known of one log: its streams, the files that hold them, and where reading is.
+
+The parts that find the front, open what follows and sort strays all work on one `Course`; it decides nothing
+by itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pegel.seams import FileStat
+from pegel.sources import World
+from pegel.sources.chain import Chain
+from pegel.sources.content import Plain
+from pegel.sources.identity import Checkpoint, FileKey, Stream, crc_of_zeros
+from pegel.sources.inflate import Limits
+from pegel.sources.reader import Reader
+from pegel.sources.rotation import Directory, Entry, is_packed_name
+
+_FORGET_AFTER = 86_400.0
+"""Seconds after which a finished stream without a file cannot be met any more."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options that every log of a source shares."""
+
+    archives: Sequence[str]
+    rotation: Literal["auto", "rename", "copytruncate"]
+    flush_timeout: float
+    rotate_wait: float
+    archive_wait: float
+    archive_max_age: float
+    piece_size: int
+    limits: Limits
+
+
+def same_file(one: FileStat, other: FileStat) -> bool:
+    """Whether two looks saw the same inode."""
+    return FileKey.of(one).same_file(other)
+
+
+class Course:
+    """The state of one log.
+
+    Attributes:
+        streams: All that are remembered, by id.
+        known: Whose content a file holds, None for nobody's that needs no reading.
+        continued: Files that were written to since the last look: whose content they held then.
+        front: The stream that is partly consumed.
+        reader: Where its bytes come from, None while its file has to be found.
+        chain: What was read of the main run and is not consumed.
+        late: Readers of archives that came too late for the main run, the first one being read.
+        orphans: Late streams whose file has to be found again.
+        dirty: Streams whose stored position is not up to date.
+        reason: Why reading is held, empty while it is not.
+        trouble: What failed, empty while nothing does.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        settings: Settings,
+        world: World,
+        streams: Sequence[Stream],
+        mark: str,
+        number: Callable[[], int],
+        counts: Counter[str],
+    ) -> None:
+        main = [stream for stream in streams if not stream.late]
+        self.path = path
+        self.settings = settings
+        self.world = world
+        self.counts = counts
+        self.streams = {stream.id: stream for stream in streams}
+        self.front = next((stream for stream in reversed(main) if not stream.done), None)
+        self.reader: Reader | None = None
+        self.chain = Chain(path, mark, begun=any(stream.offset for stream in main))
+        self.late: list[Reader] = []
+        self.orphans = [stream for stream in streams if stream.late and not stream.done]
+        self.known: dict[FileKey, Stream | None] = {
+            key: stream for stream in streams for key in stream.files.values() if stream.done or stream is self.front
+        }
+        self.continued: dict[FileKey, Stream] = {}
+        self.directory = Directory(None)
+        self.dirty: dict[str, Stream] = {}
+        self.reason = ""
+        self.trouble = ""
+        self._since: dict[object, float] = {}
+        self._number = number
+
+    # --- time
+
+    @property
+    def now(self) -> float:
+        """The time of all timers."""
+        return self.world.clock.monotonic()
+
+    def age(self, what: object) -> float:
+        """How long something has been as it is, in seconds."""
+        now = self.now
+        return now - self._since.setdefault(what, now)
+
+    def is_timed(self, what: object) -> bool:
+        """Whether `age` was asked for it before."""
+        return what in self._since
+
+    def reset_age(self, what: object) -> None:
+        """It changed."""
+        self._since.pop(what, None)
+
+    def hold(self, reason: str) -> None:
+        """Reading waits on purpose."""
+        self.reason = reason
+
+    # --- files
+
+    def owner(self, entry: Entry) -> Stream | None:
+        """The stream whose content an archive is known to hold."""
+        return self.known.get(FileKey.of(entry.stat))
+
+    def is_nobodys(self, entry: Entry) -> bool:
+        """Whether nothing is known of an archive."""
+        return FileKey.of(entry.stat) not in self.known
+
+    def remember(self, entry: Entry, stream: Stream | None) -> None:
+        """An archive holds a stream, or nothing that has to be read."""
+        key = FileKey.of(entry.stat)
+        self.known[key] = stream
+        if stream is not None and stream.found_in(entry.name, key):
+            self.dirty[stream.id] = stream
+
+    def unread(self) -> list[Entry]:
+        """Archives that are nobody's and younger than all that were read."""
+        entries, newest = self.directory.archives, -1
+        for index, entry in enumerate(entries):
+            stream = self.owner(entry)
+            read = stream is not None and not stream.late and stream.end is not None
+            if read or self.is_front(entry):
+                newest = index
+        return [entry for entry in entries[newest + 1 :] if self.is_nobodys(entry)]
+
+    def is_front(self, entry: Entry) -> bool:
+        """Whether an archive is the file that is being read."""
+        return self.reader is not None and same_file(entry.stat, self.reader.stat())
+
+    def present(self) -> frozenset[str]:
+        """Ids of the streams that some archive holds."""
+        owners = (self.owner(entry) for entry in self.directory.archives)
+        return frozenset(stream.id for stream in owners if stream is not None)
+
+    def live_entry(self) -> Entry | None:
+        """The live file, if it is there."""
+        live = self.directory.live
+        return Entry(self.path, live, is_packed_name(self.path)) if live is not None and live.regular else None
+
+    def is_live(self, reader: Reader) -> bool:
+        """Whether a reader's file is the one behind the live path."""
+        return self.directory.live is not None and same_file(self.directory.live, reader.stat())
+
+    def is_in_place(self, stream: Stream) -> bool:
+        """Whether the live file has an inode that a stream was seen in."""
+        return self.directory.live is not None and stream.is_file(self.directory.live)
+
+    def is_moving(self, entry: Entry) -> bool:
+        """Whether a file was seen changing a moment ago."""
+        return self.age(("moving", FileKey.of(entry.stat))) < self.settings.rotate_wait
+
+    def is_in_the_making(self) -> bool:
+        """Whether somebody is making an archive; a file that does not change is not waited for any longer."""
+        ages = [self.age(one) for one in self.directory.unfinished]
+        return any(age < self.settings.archive_wait for age in ages)
+
+    def is_too_old(self, entry: Entry) -> bool:
+        """Whether an archive is beyond the age up to which they are read."""
+        limit = self.settings.archive_max_age
+        return bool(limit) and self.world.clock.wall() - entry.stat.mtime_ns / 1e9 > limit
+
+    # --- streams
+
+    def new_stream(self, *, late: bool = False) -> Stream:
+        """A stream that was never used; `admit` makes it one of ours."""
+        number = self._number()
+        return Stream(f"{self.path}#{number}", number, late=late)
+
+    def admit(self, stream: Stream) -> None:
+        """Remember a stream from now on."""
+        self.streams[stream.id] = stream
+        self.dirty[stream.id] = stream
+
+    def drop(self, stream: Stream) -> None:
+        """Forget a stream."""
+        stream.forgotten = True
+        self.dirty[stream.id] = stream
+        self.streams.pop(stream.id, None)
+        self.known = {key: other for key, other in self.known.items() if other is not stream}
+
+    def finished(self) -> list[Stream]:
+        """Streams whose end is certain."""
+        return [stream for stream in self.streams.values() if stream.end is not None]
+
+    def newest(self) -> Stream | None:
+        """The stream that bytes come from, else the one that was begun last."""
+        return self.front or max(self.streams.values(), key=lambda stream: stream.order, default=None)
+
+    def end(self, stream: Stream, end: Checkpoint) -> None:
+        """The end of the front is certain; it is done once nothing of it waits in the chain."""
+        stream.end = end
+        self.dirty[stream.id] = stream
+        self.front = None
+        self.reset_age("front")
+        if not self.chain.holds(stream):
+            stream.close()
+
+    def use(self, reader: Reader) -> None:
+        """Read the front from here on."""
+        self.front, self.reader = reader.stream, reader
+        self.reset_age("front")
+        self.keep_place(reader)
+
+    def keep_place(self, reader: Reader) -> None:
+        """Remember where the front is and how long its file is."""
+        stat = reader.stat()
+        if isinstance(reader.content, Plain):
+            reader.stream.seen = max(reader.stream.seen, stat.size)
+        reader.stream.found_in(reader.name, FileKey.of(stat))
+
+    def keeps_waiting(self, entry: Entry, error: Exception) -> bool:
+        """Whether an unreadable archive may still become readable; when not, it is put aside for ever."""
+        if self.age(FileKey.of(entry.stat)) < self.settings.archive_wait:
+            return True
+        stream = self.new_stream()
+        stream.fate, stream.end = f"quarantined: {error}", Checkpoint(0, 0)
+        stream.close()
+        self.admit(stream)
+        self.remember(entry, stream)
+        self.counts["quarantined_archives"] += 1
+        return False
+
+    # --- a new look at the directory
+
+    def see(self, new: Directory) -> None:
+        """The directory was looked at: keep names and timers up to date, and forget what is gone."""
+        self._find_continued(new)
+        self.directory = new
+        keys = {FileKey.of(entry.stat) for entry in new.archives}
+        for entry in new.archives:
+            stream = self.owner(entry)
+            if stream is None and self.reader is not None and self.is_front(entry) and self.reader.is_plain:
+                stream = self.reader.stream
+            if stream is not None:
+                stream.found_in(entry.name, FileKey.of(entry.stat))
+        self._forget_gone(keys)
+        timed = {*keys, *self.streams, *new.unfinished, "front"}
+        timed |= {(kind, key) for kind in ("moving", "equal") for key in keys}
+        self._since = {what: since for what, since in self._since.items() if what in timed}
+
+    def _find_continued(self, new: Directory) -> None:
+        """Same name and inode at two looks in a row, and written to between them."""
+        before = {(entry.name, entry.stat.dev, entry.stat.ino): entry for entry in self.directory.archives}
+        self.continued = {}
+        for entry in new.archives:
+            old = before.get((entry.name, entry.stat.dev, entry.stat.ino))
+            stream = self.owner(old) if old is not None else None
+            if stream is not None and self.is_nobodys(entry):
+                self.continued[FileKey.of(entry.stat)] = stream
+
+    def _forget_gone(self, keys: set[FileKey]) -> None:
+        present = {stream.id for key, stream in self.known.items() if stream is not None and key in keys}
+        newest = max((stream.order for stream in self.streams.values()), default=0)
+        for stream in list(self.streams.values()):
+            if not stream.done or stream.order == newest or stream.id in present:
+                self.reset_age(stream.id)
+            elif self.age(stream.id) >= _FORGET_AFTER:
+                self.drop(stream)
+
+    def lag(self) -> int:
+        """Bytes that are known of and not consumed; packed ones count as they are."""
+        count = len(self.chain) + sum(entry.stat.size for entry in self.unread())
+        if self.reader is not None and self.reader.is_plain:
+            count += max(0, self.reader.stat().size - self.reader.place)
+        if self.directory.live is not None and not (self.reader is not None and self.is_live(self.reader)):
+            count += self.directory.live.size
+        return count
+
+
+def with_zeros(read: Checkpoint, end: int) -> Checkpoint:
+    """Length and CRC of what was read, if nothing but zeros follows up to an offset."""
+    return Checkpoint(end, crc_of_zeros(end - read.offset, read.crc)) if end > read.offset else read
