@@ -74,6 +74,7 @@ class Runner:
         settings = self.plan.runner
         for sink in self.plan.sinks:
             sink.sink.settle_in(settings.state)
+        self.engine = Engine(str(settings.state / "spill"), settings.memory)
         self.state = State(settings.state, self._connect, accept_loss=self._accept_state_loss)
         self.readers: list[Reader] = []
         try:
@@ -85,9 +86,6 @@ class Runner:
     def _start(self) -> None:
         """Make everything that works on the state."""
         settings = self.plan.runner
-        spill = settings.state / "spill"
-        spill.mkdir(exist_ok=True)
-        self.engine = Engine(str(spill), settings.memory)
         with self.state.transaction():
             self._register_sources()
             registered = registry.register(self.state, self.plan.metrics)
