@@ -164,7 +164,8 @@ class Loop:
             report.wrong.append(f"the last run ended with {last.returncode}: {errors.decode()[-500:]}")
         records = [Record(*json.loads(line)) for line in (place / "truth").read_text().splitlines()]
         expected = windows(records, EVERY * SECOND)
-        found, report_broken = read_points((place / "out.ndjson").read_bytes())
+        out = place / "out.ndjson"
+        found, report_broken = read_points(out.read_bytes() if out.exists() else b"")
         report.records, report.windows = len(records), len(expected)
         report.wrong += difference("out", expected, found) + report_broken
 

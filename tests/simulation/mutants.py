@@ -16,14 +16,22 @@ from pegel.pipeline.delivery import Delivery, Outcome
 from pegel.pipeline.live import LiveMetric, Merged
 from pegel.pipeline.stage import Folded
 from pegel.pipeline.turn import SourceNews, Turn
+from pegel.seams import OpenFile
 from pegel.sinks import Point
+from pegel.sources import Source
+from pegel.sources.content import Content, Plain, Steps
+from pegel.sources.file import File
+from pegel.sources.identity import EDGE, Checkpoint, Stream
+from pegel.sources.log import Log
+from pegel.sources.recognise import Fit, Inspector, Verdict
+from pegel.sources.rotation import Entry
 from simulation import model_mutants
 from simulation.crashes import CrashConnection, Rewrite
 from simulation.model import Tail
-from simulation.product import Product, with_reference_file
+from simulation.product import Product, product, with_reference_file
 from simulation.reference_file import ReferenceFile
 from simulation.sinks import decode, encode
-from simulation.stage import Stage
+from simulation.stage import LOG, Stage
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,7 @@ class _Changed(Product):
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage, self.source())
 
-    def source(self) -> ReferenceFile:
+    def source(self) -> Source:
         return ReferenceFile()
 
     def exchange(self) -> None:
@@ -72,16 +80,13 @@ class _Changed(Product):
                 metric.__class__ = self.metric
 
 
-def _commit_here(turn: Turn) -> None:
-    turn._state.connection.execute("commit")
-    turn._state.connection.execute("begin immediate")
-
-
 class _CursorFirstTurn(Turn):
-    def _take(self, folded: Folded) -> None:
-        self._state.positions.move(folded.chunk.source, folded.chunk.positions)
-        _commit_here(self)
-        super()._take(folded)
+    def run(self, folds: Sequence[Folded], *args: Any, **options: Any) -> None:
+        with self._state.transaction():
+            for folded in folds:
+                for chunk in folded.chunks:
+                    self._state.positions.move(folded.source, chunk.chunk.positions)
+        super().run(folds, *args, **options)
 
 
 class CursorFirst(_Changed):
@@ -90,18 +95,11 @@ class CursorFirst(_Changed):
     turn = _CursorFirstTurn
 
 
-class _NumbersFirstTurn(Turn):
-    def _take(self, folded: Folded) -> None:
-        positions, chunk = folded.chunk.positions, replace(folded.chunk, positions=())
-        super()._take(replace(folded, chunk=chunk))
-        _commit_here(self)
-        self._state.positions.move(chunk.source, positions)
-
-
-class NumbersFirst(_Changed):
-    """The numbers are committed before the cursor."""
-
-    turn = _NumbersFirstTurn
+def _commit_numbers(connection: CrashConnection, sql: str) -> str:
+    if "into streams" in sql:
+        connection.commit()
+        connection.execute("begin immediate")
+    return sql
 
 
 class _DeletingDelivery(Delivery):
@@ -236,6 +234,128 @@ class SameRevision(_Changed):
     metric = _SameRevisionMetric
 
 
+class _FileChanged(_Changed):
+    """The whole product with broken parts in its file source."""
+
+    log: type[Log] | None = None
+    inspector: type[Inspector] | None = None
+
+    def source(self) -> Source:
+        mutant = self
+
+        class Broken(File):
+            def _add(self, path: str) -> None:
+                super()._add(path)
+                mutant.break_log(self._logs[path])
+
+        return Broken(path=LOG)
+
+    def break_log(self, log: Any) -> None:
+        """Exchange the parts of a log before it reads anything."""
+        if self.log is not None:
+            log.__class__ = self.log
+        if self.inspector is not None:
+            log._inspector.__class__ = self.inspector
+
+
+class _NewArchiveInspector(Inspector):
+    def classify(self, entry: Entry, finished: Sequence[Stream], *rest: Any) -> Steps[Verdict]:
+        if entry.packed:
+            return Verdict()
+        return (yield from super().classify(entry, finished, *rest))
+
+
+class ArchiveIsNew(_FileChanged):
+    """A compressed archive is always a new file."""
+
+    inspector = _NewArchiveInspector
+
+
+class _SkippingLog(Log):
+    def _fitting_archive(self, stream: Stream, read: Checkpoint) -> Steps[tuple[Entry | None, Entry | None, bool]]:
+        entry, part, waiting = yield from super()._fitting_archive(stream, read)
+        return (None, entry, waiting) if entry is not None and entry.packed else (entry, part, waiting)
+
+
+class ArchiveIsSkipped(_FileChanged):
+    """A compressed archive of a file that was read in part counts as read."""
+
+    log = _SkippingLog
+
+
+class _InodeInspector(Inspector):
+    def fit(self, entry: Entry, stream: Stream, read: Checkpoint, before: Checkpoint) -> Steps[Fit]:
+        if not entry.packed:
+            return Fit.WHOLE if stream.is_file(entry.stat) and entry.stat.size >= read.offset else Fit.NONE
+        return (yield from super().fit(entry, stream, read, before))
+
+    @staticmethod
+    def _plain_at(file: OpenFile, stream: Stream, place: int) -> tuple[Content, bytes, bytes]:  # noqa: ARG004
+        edge = min(EDGE, place)
+        return Plain(file, place), file.pread(edge, 0), file.pread(edge, place - edge)
+
+
+class InodeOnly(_FileChanged):
+    """Who a file is, is said by its inode alone."""
+
+    inspector = _InodeInspector
+
+
+class _CarelessLog(Log):
+    def _finish_front(self) -> None:
+        assert self._front is not None
+        self._chain.drop(self._front)
+        super()._finish_front()
+
+
+class NoCarry(_FileChanged):
+    """Half a record at the end of a rotated file is given up."""
+
+    log = _CarelessLog
+
+
+class _ImpatientLog(Log):
+    def _keeps_waiting(self, entry: Entry, error: Exception) -> bool:  # noqa: ARG002
+        return False
+
+    def _is_in_the_making(self) -> bool:
+        return False
+
+
+class NoBarrier(_FileChanged):
+    """An archive that is not complete yet does not hold back what comes after it."""
+
+    log = _ImpatientLog
+
+
+class _PrefixInspector(Inspector):
+    def classify(self, entry: Entry, finished: Sequence[Stream], *_: Any) -> Steps[Verdict]:
+        ends = [(stream, stream.end) for stream in finished if stream.end is not None and stream.end.offset]
+        found = yield from self.whole(entry, [end.offset for _, end in ends])
+        for stream, end in ends:
+            if found.fits(end):
+                return Verdict(stream, exact=True)
+        return Verdict(empty=found.length == 0)
+
+
+class FinishedMatchesAnyLength(_FileChanged):
+    """A file that only begins like a finished one counts as that one."""
+
+    inspector = _PrefixInspector
+
+
+class _HastyLog(Log):
+    def _must_move(self) -> bool:
+        reader = self._reader
+        return reader is not None and reader.at_end and not self._is_live(reader)
+
+
+class NoWaitForTheWriter(_FileChanged):
+    """A renamed file is finished at once, though its writer has not yet let go of it."""
+
+    log = _HastyLog
+
+
 def _sql(pattern: str, instead: str) -> Rewrite:
     """A rewrite of statements that match."""
     expression = re.compile(pattern)
@@ -255,19 +375,20 @@ def _tail(tail: type[Tail]) -> type[_Changed]:
             self._tail = tail(world.files)
 
     class Changed(_Changed):
-        def source(self) -> ReferenceFile:
+        def source(self) -> Source:
             return Source()
 
     return Changed
 
 
 def _of(number: str, build: type[_Changed], rewrite: Rewrite | None = None) -> Mutant:
-    return Mutant(number, build.__name__, build.__doc__ or "", build, rewrite)
+    sound = product if issubclass(build, _FileChanged) else with_reference_file
+    return Mutant(number, build.__name__, build.__doc__ or "", build, rewrite, sound)
 
 
 MUTANTS: tuple[Mutant, ...] = (
     _of("1", CursorFirst),
-    _of("2", NumbersFirst),
+    Mutant("2", "NumbersFirst", "The numbers are committed before the cursor.", _Changed, _commit_numbers),
     _of("3", DeletedBeforeSent),
     Mutant(
         "7",
@@ -275,7 +396,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "An archive is read while it is written.",
         _tail(model_mutants.HalfWrittenArchive.tail),
     ),
+    _of("4", ArchiveIsNew),
+    _of("5", ArchiveIsSkipped),
+    _of("6, 9", InodeOnly),
     _of("8", OnlyThisRun),
+    _of("10", NoCarry),
+    _of("12", NoBarrier),
+    _of("13", FinishedMatchesAnyLength),
     Mutant(
         "11",
         "TinyPrefixIsCopy",
@@ -289,6 +416,7 @@ MUTANTS: tuple[Mutant, ...] = (
     _of("D", IdleWhileBehind),
     _of("E", LateIsNotSent),
     _of("F", SameRevision),
+    _of("J", NoWaitForTheWriter),
     Mutant(
         "G",
         "KeysAreNotKept",
