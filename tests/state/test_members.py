@@ -40,9 +40,11 @@ def test_a_set_has_what_was_put_into_it(batches: list[list[int]], restart: int) 
     members = Members(connection)
     for number, batch in enumerate(batches):
         if number == restart:
+            members.flush()
             members.forget()
         members.add(1, 60, KEY, hashes(batch))
     expected = sorted({value for batch in batches for value in batch})
+    members.flush()
     members.forget()
     if batches:
         found = members.pane(1, 60)[KEY]
@@ -58,6 +60,7 @@ def test_a_growing_set_has_few_runs_and_rewrites_little(connection: sqlite3.Conn
     for number in range(2000):
         before = connection.total_changes
         members.add(1, 0, KEY, np.arange(number * 10, number * 10 + 10, dtype=np.int64))
+        members.flush()
         written += connection.total_changes - before
     runs = connection.execute("select length(members) from runs").fetchall()
     assert len(runs) <= 16
@@ -68,8 +71,10 @@ def test_a_growing_set_has_few_runs_and_rewrites_little(connection: sqlite3.Conn
 def test_known_members_write_nothing(connection: sqlite3.Connection) -> None:
     members = Members(connection)
     members.add(1, 0, KEY, hashes([1, 2, 3]))
+    members.flush()
     before = connection.total_changes
     members.add(1, 0, KEY, hashes([2, 3]))
+    members.flush()
     assert connection.total_changes == before
 
 
@@ -83,6 +88,7 @@ def test_beyond_the_limit_a_set_becomes_an_estimate_that_does_not_depend_on_orde
     for pane, parts in ((0, np.array_split(everyone, 7)), (60, np.array_split(everyone[::-1], 3))):
         for part in parts:
             members.add(1, pane, KEY, np.sort(part), 1000)
+        members.flush()
         members.forget()
         sizes.append(members.pane(1, pane)[KEY].size)
     assert sizes[0] == sizes[1]

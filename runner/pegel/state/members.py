@@ -66,6 +66,7 @@ class Members:
         self._budget = budget
         self._panes: OrderedDict[tuple[int, int], dict[Key, HashSet]] = OrderedDict()
         self._sizes: dict[tuple[int, int], int] = {}
+        self._unwritten: dict[tuple[int, ...], bytes] = {}
 
     def add(self, metric: int, pane: int, key: Key, members: Hashes, approximate_over: int | None = None) -> None:
         """Put sorted, distinct members into a set; part of the running transaction."""
@@ -89,6 +90,7 @@ class Members:
             fresh = np.sort(np.concatenate((found.runs.pop(), fresh)))
             merged += 1
         if merged > 1:
+            self.flush()
             self._connection.execute(
                 "delete from runs where metric = ? and pane = ? and epoch = ? and part = ? and series = ? and seq > ?",
                 (metric, pane, *key, len(found.runs)),
@@ -101,6 +103,7 @@ class Members:
         found = self.pane(metric, pane)[key]
         sketch = Sketch()
         sketch.update(found.all())
+        self.flush()
         self._connection.execute(
             "delete from runs where metric = ? and pane = ? and epoch = ? and part = ? and series = ?",
             (metric, pane, *key),
@@ -121,6 +124,7 @@ class Members:
         return sets
 
     def _load(self, metric: int, pane: int) -> dict[Key, HashSet]:
+        self.flush()
         sets: dict[Key, HashSet] = {}
         rows = self._connection.execute(
             "select epoch, part, series, seq, members from runs where metric = ? and pane = ?"
@@ -136,17 +140,23 @@ class Members:
         return sets
 
     def _store(self, metric: int, pane: int, key: Key, seq: int, blob: bytes) -> None:
-        self._connection.execute(
-            "insert or replace into runs values (?, ?, ?, ?, ?, ?, ?)", (metric, pane, *key, seq, blob)
-        )
+        self._unwritten[metric, pane, *key, seq] = blob
+
+    def flush(self) -> None:
+        """Write the runs of this transaction; before its commit, and before anything else looks at the table."""
+        rows = [(*place, blob) for place, blob in self._unwritten.items()]
+        self._unwritten.clear()
+        self._connection.executemany("insert or replace into runs values (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def stored_bytes(self) -> int:
         """Bytes of members in the state."""
+        self.flush()
         row = self._connection.execute("select coalesce(sum(length(members)), 0) from runs").fetchone()
         return int(row[0])
 
     def biggest(self, most: int) -> Iterable[tuple[int, int, Key]]:
         """The biggest sets: (metric, pane, key)."""
+        self.flush()
         rows = self._connection.execute(
             "select metric, pane, epoch, part, series from runs where seq >= 0"
             " group by 1, 2, 3, 4, 5 order by sum(length(members)) desc limit ?",
@@ -156,6 +166,7 @@ class Members:
 
     def expire(self, metric: int, before: int) -> None:
         """Forget the sets of panes that start before a time."""
+        self.flush()
         self._connection.execute("delete from runs where metric = ? and pane < ?", (metric, before))
         for place in [place for place in self._panes if place[0] == metric and place[1] < before]:
             del self._panes[place], self._sizes[place]
@@ -169,5 +180,6 @@ class Members:
 
     def forget(self) -> None:
         """The transaction is undone: read anew."""
+        self._unwritten.clear()
         self._panes.clear()
         self._sizes.clear()

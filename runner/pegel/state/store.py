@@ -106,6 +106,7 @@ class State:
             if self.meta("boot") != self.boot:
                 raise StateError("another runner has taken over this state directory")
             yield connection
+            self.windows.members.flush()
             keys = self.keys.save()
             connection.execute("commit")
         except BaseException as error:
