@@ -19,10 +19,10 @@ class Jwt(Enricher):
     """Add columns from the payload of a JSON web token.
 
     The signature is not checked and the header is not read, so nothing of this is proved: whoever wrote the token
-    chose the values. No key is looked for and no address in it is followed. A token is readable if it has three
-    parts of base64url without padding (at most 8 KiB) and its payload is a JSON object (at most 4 KiB, 8 levels
-    and 64 keys); of a key that is there twice the first counts. Only strings and integers of 64 bits become
-    values, as text. Everything else gives no value, never an error.
+    chose the values. No key is looked for and no address in it is followed. A token of at most 8 KiB is readable
+    if it has three parts and the middle one, base64url without padding, is a JSON object of at most 4 KiB, 8
+    levels and 64 keys. Of a key that is there twice the first counts; a comma too many and NaN are forgiven. Only
+    strings and integers of 64 bits become values, as text. Everything else gives no value, never an error.
 
     Options:
         column: Column with the token.

@@ -44,13 +44,12 @@ def steps(token: str, paths: Sequence[str]) -> Sequence[Mapping[str, str]]:
     """Expressions by column, step after step; `leaf` reads what the last one made."""
     pointers = ["", *(f"/{path.replace('.', '/')}" for path in paths)]
     listed = ", ".join(literal(pointer) for pointer in pointers)
-    kinds = f"case when json_valid({_TEXT}) then json_type({_TEXT}, [{listed}]) end"
     return (
         {_PART: f"case when strlen({token}) between 1 and {MAX_TOKEN} then {_middle(token)} end"},
         {_BASE64: f"case when {_PART} is not null then {_base64()} end"},
         {_BYTES: f"case when {_BASE64} is not null then try(from_base64({_BASE64})) end"},
         {_TEXT: f"case when {_BYTES} is not null then try(decode({_BYTES})) end"},
-        {_KINDS: f"case when {_TEXT} is not null then {kinds} end"},
+        {_KINDS: f"case when {_TEXT} is not null then try(json_type({_TEXT}, [{listed}])) end"},
         {
             READABLE: f"case when {token} <> '' then {_is_small_object()} end",
             _TEXTS: f"case when {_KINDS} is not null then json_extract_string({_TEXT}, [{listed}]) end",
