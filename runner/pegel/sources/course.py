@@ -55,6 +55,7 @@ class Course:
         chain: What was read of the main run and is not consumed.
         late: Readers of archives that came too late for the main run, the first one being read.
         orphans: Late streams whose file has to be found again.
+        home: Where the live path leads to, through every link.
         dirty: Streams whose stored position is not up to date.
         reason: Why reading is held, empty while it is not.
         trouble: What failed, empty while nothing does.
@@ -86,6 +87,7 @@ class Course:
         }
         self.continued: dict[FileKey, Stream] = {}
         self.directory = Directory(None)
+        self.home = path
         self.dirty: dict[str, Stream] = {}
         self.reason = ""
         self.trouble = ""
@@ -155,7 +157,7 @@ class Course:
     def live_entry(self) -> Entry | None:
         """The live file, if it is there."""
         live = self.directory.live
-        return Entry(self.path, live, is_packed_name(self.path)) if live is not None and live.regular else None
+        return Entry(self.home, live, is_packed_name(self.path)) if live is not None and live.regular else None
 
     def is_live(self, reader: Reader) -> bool:
         """Whether a reader's file is the one behind the live path."""
@@ -249,9 +251,9 @@ class Course:
         keys = {FileKey.of(entry.stat) for entry in new.archives}
         for entry in new.archives:
             stream = self.owner(entry)
-            if stream is None and self.reader is not None and self.is_front(entry) and self.reader.is_plain:
-                stream = self.reader.stream
-            if stream is not None:
+            if self.reader is not None and self.is_front(entry):
+                self.reader.name = entry.name
+            elif stream is not None:
                 stream.found_in(entry.name, FileKey.of(entry.stat))
         self._forget_gone(keys)
         timed = {*keys, *self.streams, *new.unfinished, "front"}

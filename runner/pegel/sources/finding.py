@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from pegel.sources.content import Steps
 from pegel.sources.course import Course
-from pegel.sources.identity import Checkpoint, Stream
+from pegel.sources.identity import EDGE, Checkpoint, Stream
 from pegel.sources.inflate import DamagedError, UnreadyError
 from pegel.sources.owners import Owners
 from pegel.sources.recognise import Fit, Inspector
-from pegel.sources.rotation import Entry
+from pegel.sources.rotation import Entry, is_packed_name
 
 _CLOCK_GRAIN_NS = 2_000_000_000
 """Times of files are as coarse as this on some file systems."""
@@ -86,8 +86,21 @@ class Finding:
 
         An inode alone says little: it is used again.
         """
-        own = [entry for entry in self._course.directory.archives if self._course.owner(entry) is stream]
-        return own + self._course.unread()
+        course = self._course
+        own = [entry for entry in course.directory.archives if course.owner(entry) is stream]
+        return own + course.unread() + self._elsewhere(stream)
+
+    def _elsewhere(self, stream: Stream) -> list[Entry]:
+        """Where the stream was seen, outside of what is looked at: the live path was a link that leads on now."""
+        course = self._course
+        here = {course.home, course.path, *(entry.name for entry in course.directory.archives)}
+        entries = []
+        for name in stream.files.keys() - here:
+            try:
+                entries.append(Entry(name, course.world.files.stat(name), is_packed_name(name)))
+            except OSError:
+                continue
+        return entries
 
     def _may_be_shorter(self, stream: Stream, entry: Entry) -> bool:
         """A part counts as the stream only where a copy was made of a file that is truncated by now."""
@@ -106,7 +119,8 @@ class Finding:
 
     def _choose(self, stream: Stream, live: Entry, archive: Entry, read: Checkpoint) -> Steps[None]:
         """Both the live file and an archive begin with all that we read."""
-        if not stream.is_file(live.stat):
+        early = archive.packed and read.offset < EDGE  # nobody packs a copy before the log is truncated
+        if early or not stream.is_file(live.stat):
             yield from self._attach(archive, stream, read)
             return
         with self._inspector.opened(live) as file:

@@ -148,8 +148,8 @@ class Log:
 
     def _look(self) -> Directory:
         files, path = self._world.files, self.course.path
-        real = files.resolve(path)
-        return look(files, path, self.course.settings.archives, (real,) if real != path else ())
+        self.course.home = home = files.resolve(path)
+        return look(files, path, self.course.settings.archives, (home,) if home != path else ())
 
     def _notice_rotation(self) -> None:
         reader = self.course.reader
@@ -185,7 +185,7 @@ class Log:
         course = self.course
         if self._skip:
             yield from Skipping(course, self._inspector).skip()
-            self._skip, self._save = False, bool(course.streams)
+            self._skip, self._save = False, True
         if self._must_move():
             self._finish_front()
         if course.front is not None and course.reader is None:
@@ -215,10 +215,8 @@ class Log:
         stream, reader = self.course.front, self.course.reader
         assert stream is not None
         assert reader is not None
-        stat = reader.stat()
-        names = [entry.name for entry in self.course.directory.archives if self.course.is_front(entry)]
-        self.course.known[FileKey.of(stat)] = stream
-        stream.found_in(names[0] if names else reader.name, FileKey.of(stat))
+        self.course.known[FileKey.of(reader.stat())] = stream
+        self.course.keep_place(reader)
         self.course.end(stream, with_zeros(self.course.chain.read_to(stream), reader.end))
         reader.close()
         self.course.reader = None
@@ -273,7 +271,7 @@ class Log:
         stream, course = reader.stream, self.course
         stream.end = with_zeros(self._aside.read_to(stream), reader.end)
         course.known[FileKey.of(reader.stat())] = stream
-        stream.found_in(reader.name, FileKey.of(reader.stat()))
+        course.keep_place(reader)
         course.dirty[stream.id] = stream
         reader.close()
         del course.late[0]
