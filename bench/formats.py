@@ -22,7 +22,8 @@ from pegel.formats.ndjson import Ndjson
 from pegel.table import Engine
 
 EDGE_ROW = (
-    b'{"timestamp":"2026-03-03T12:00:01.250Z",' + b",".join(b'"someLongKey%d":"some value %d"' % (n, n) for n in range(35))
+    b'{"timestamp":"2026-03-03T12:00:01.250Z",'
+    + b",".join(b'"someLongKey%d":"some value %d"' % (n, n) for n in range(35))
     + b',"clientIP":"192.0.2.10","responseStatus":200,"responseBytes":4143}\n'
 )  # fmt: skip
 PIECE = 8 * 2**20
@@ -66,7 +67,7 @@ def ookla_log(records: int = 25_000) -> bytes:
         else:
             request = f"HI {guid} eyJhbGciOiJIUzI1NiJ9.{'eyJkYXRhIjp7ImRldmljZUlk' * 14}.THxuIl7lkbE WS/1.0"
         lines.append(
-            f'{draw.getrandbits(160):040x} - {guid} [03/Mar/2026:12:{number // 600 % 60:02d}:{number // 10 % 60:02d} GMT] '
+            f"{draw.getrandbits(160):040x} - {guid} [03/Mar/2026:12:{number // 600 % 60:02d}:00 GMT] "
             f'"{request}" 200 43 "https://www.speedtest.net/" "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 '
             '(KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36"\n'
         )
@@ -88,7 +89,9 @@ def main() -> None:
     data = Path(sys.argv[1]).read_bytes() if len(sys.argv) > 1 else ookla_log()
     data = data[:PIECE]
     array, count = np.frombuffer(data, np.uint8), data.count(b"\n")
-    print(f"{len(data) / count:.0f} bytes per record; floor {best(lambda: np.flatnonzero(array == 10)) / count * 1e6:.3f}")
+    print(
+        f"{len(data) / count:.0f} bytes per record; floor {best(lambda: np.flatnonzero(array == 10)) / count * 1e6:.3f}"
+    )
     print(f"{'':44s} {'records':>7s} {'lost':>5s}   {'split':>6s} + {'table':>6s} = {'us':>6s}")
     ookla = Lines(
         template=OOKLA,
@@ -106,15 +109,24 @@ def main() -> None:
     measure("combined log, 3 columns", combined, data, few)
     measure("combined log, all 9 columns", combined, data, set(combined.columns()))
     pattern = Lines(
-        pattern=r'^(?P<client>\S+) - (?P<session>\S+) \[(?P<time>[^\]]+)\] "(?P<request>.*?)" (?P<status>\d{3}) (?P<size>\d+) '
+        pattern=r'^(?P<client>\S+) - (?P<session>\S+) \[(?P<time>[^\]]+)\] "(?P<request>.*?)" (?P<status>\d{3}) (?P<n>\d+) '
     )
     measure("pattern, 3 columns", pattern, data, few)
 
     rows = EDGE_ROW * 20_000
-    edge = Ndjson(types={"timestamp": "varchar", "responseStatus": "bigint", "responseBytes": "bigint", "clientIP": "varchar"})
+    edge = Ndjson(
+        types={"timestamp": "varchar", "responseStatus": "bigint", "responseBytes": "bigint", "clientIP": "varchar"}
+    )
     measure("ndjson of 1 kB, 4 of 39 values", edge, rows, set(edge.columns()))
     table = b"".join(b"2026-03-03T12:00:%02d,%d,some text,GET,/path/%d,200\n" % (n % 60, n, n) for n in range(100_000))
-    columns = {"time": "varchar", "n": "bigint", "text": "varchar", "method": "varchar", "path": "varchar", "status": "bigint"}
+    columns = {
+        "time": "varchar",
+        "n": "bigint",
+        "text": "varchar",
+        "method": "varchar",
+        "path": "varchar",
+        "status": "bigint",
+    }
     plain = Csv(types=columns, header=False)
     measure("csv, 3 of 6 columns", plain, table, {"time", "path", "status"})
     quoted = b"".join(b'"' + line.replace(b",", b'","') + b'"\n' for line in table.splitlines())

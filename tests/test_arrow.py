@@ -20,9 +20,7 @@ def _array(data: bytes) -> np.ndarray:
 
 @settings(max_examples=60)
 @given(st.lists(st.tuples(st.text(max_size=20).map(str.encode), st.booleans()), max_size=30))
-def test_slices_arrive_as_the_texts_that_they_point_at(
-    engine: Engine, parts: list[tuple[bytes, bool]]
-) -> None:
+def test_slices_arrive_as_the_texts_that_they_point_at(engine: Engine, parts: list[tuple[bytes, bool]]) -> None:
     """Nothing between us and the engine copies or checks the bytes: a wrong view would be a wrong number."""
     buffers = [b"".join(text for text, second in parts if second is chosen) for chosen in (False, True)]
     starts, filled = [], [0, 0]
@@ -59,9 +57,7 @@ def test_values_outlive_the_arrays_of_the_caller(engine: Engine) -> None:
 
     with engine.batch() as batch:
         name = register(batch)
-        assert batch.query(f"select distinct text from {name}") == [
-            ("a value of more than twelve bytes      ",)
-        ]
+        assert batch.query(f"select distinct text from {name}") == [("a value of more than twelve bytes      ",)]
 
 
 def test_windows_behind_the_end_read_as_zero() -> None:

@@ -44,7 +44,9 @@ def test_iso_times_keep_their_offset(batch: Batch) -> None:
     assert times(batch, "VARCHAR", ["iso8601"], *values) == [NOON, NOON, NOON + 250_000]
 
 
-@pytest.mark.parametrize(("form", "value"), [("unix", "1772539200"), ("unix_ms", "1772539200000"), ("unix_us", str(NOON))])
+@pytest.mark.parametrize(
+    ("form", "value"), [("unix", "1772539200"), ("unix_ms", "1772539200000"), ("unix_us", str(NOON))]
+)
 def test_numbers_of_seconds(batch: Batch, form: str, value: str) -> None:
     assert times(batch, "BIGINT", [form], value) == [NOON]
     assert times(batch, "VARCHAR", [form], literal(value), literal("x"), literal("nan")) == [NOON, None, None]

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from pegel import units
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("1h30m", 5400), ("500ms", 0.5), ("1.5h", 5400), ("7d", 604800)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("1h30m", 5400), ("500ms", 0.5), ("1.5h", 5400), ("7d", 604800)]
+)
 def test_durations(text: str, seconds: float) -> None:
     assert units.duration(text) == seconds
 
@@ -20,7 +22,9 @@ def test_what_is_no_duration_is_refused_with_the_units(text: str) -> None:
         units.duration(text)
 
 
-@pytest.mark.parametrize(("text", "count"), [("64MiB", 64 * 2**20), ("500kB", 500_000), ("1.5GiB", 3 * 2**29), ("10B", 10)])
+@pytest.mark.parametrize(
+    ("text", "count"), [("64MiB", 64 * 2**20), ("500kB", 500_000), ("1.5GiB", 3 * 2**29), ("10B", 10)]
+)
 def test_sizes(text: str, count: int) -> None:
     assert units.size(text) == count
 

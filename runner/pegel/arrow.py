@@ -51,9 +51,7 @@ def slices(
     return Texts(views, buffers)
 
 
-def _fill(
-    views: NDArray[np.int32], rows: Any, buffer: Bytes, starts: Offsets, lengths: Offsets, index: int
-) -> None:
+def _fill(views: NDArray[np.int32], rows: Any, buffer: Bytes, starts: Offsets, lengths: Offsets, index: int) -> None:
     block = np.empty((len(starts), 4), np.int32)
     block[:, 0] = lengths
     block[:, 2] = index

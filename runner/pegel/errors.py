@@ -1,12 +1,12 @@
 """The errors that leave a component, and who answers for each.
 
-    PegelError
-    ├── ConfigError      the operator's file is wrong; nothing was started
-    ├── StateError       the state cannot be used or trusted; the runner stops
-    ├── SourceError      a source cannot be read now; retried with back-off
-    └── SinkError        a payload was not stored
-        ├── Retryable    try the same bytes again later
-        └── Permanent    trying again is useless; the rows named go to the dead letters
+PegelError
+├── ConfigError      the operator's file is wrong; nothing was started
+├── StateError       the state cannot be used or trusted; the runner stops
+├── SourceError      a source cannot be read now; retried with back-off
+└── SinkError        a payload was not stored
+    ├── Retryable    try the same bytes again later
+    └── Permanent    trying again is useless; the rows named go to the dead letters
 """
 
 from __future__ import annotations

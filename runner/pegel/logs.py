@@ -22,7 +22,12 @@ class _Json(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        fact = {"time": time, "level": record.levelname.lower(), "logger": record.name, "message": _one_line(record)}
+        fact = {
+            "time": time,
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": _one_line(record),
+        }
         return json.dumps(fact, ensure_ascii=False)
 
 

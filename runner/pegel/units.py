@@ -23,7 +23,9 @@ def duration(text: str) -> Duration:
     """
     parts = re.findall(r"(\d+(?:\.\d+)?)([a-z]+)", text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError(f'"{text}" is not a duration; write a number and a unit ({", ".join(_DURATION_UNITS)}), such as "90s"')
+        raise ValueError(
+            f'"{text}" is not a duration; write a number and a unit ({", ".join(_DURATION_UNITS)}), such as "90s"'
+        )
     for _, unit in parts:
         if unit not in _DURATION_UNITS:
             raise ValueError(f'"{unit}" is not a unit of time; there are {", ".join(_DURATION_UNITS)}')
@@ -38,7 +40,9 @@ def size(text: str) -> Size:
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([A-Za-z]+)", text)
     if match is None or match[2] not in _SIZE_UNITS:
-        raise ValueError(f'"{text}" is not a size; write a number and a unit ({", ".join(_SIZE_UNITS)}), such as "64MiB"')
+        raise ValueError(
+            f'"{text}" is not a size; write a number and a unit ({", ".join(_SIZE_UNITS)}), such as "64MiB"'
+        )
     return Size(int(float(match[1]) * _SIZE_UNITS[match[2]]))
 
 

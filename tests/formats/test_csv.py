@@ -4,10 +4,10 @@ import csv
 import io
 
 import pytest
-from formats.streams import read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from formats.streams import read
 from pegel.formats import End
 from pegel.formats.csv import Csv
 from pegel.units import Size
@@ -84,8 +84,31 @@ def test_s43_a_file_with_only_a_header_has_no_record() -> None:
 
 
 PARTS = st.sampled_from(
-    ["a", "n", "name", ",", ",", ";", '"', '"', '""', "1", "\n", "\n", "\r\n", " ", "é", "\0", "a,n\n", "n,x,a\n", "x,1\n"]
-    + ['"q,q",2\n', "a;name\n", "x;-\n", "y" * 60]
+    [
+        "a",
+        "n",
+        "name",
+        ",",
+        ",",
+        ";",
+        '"',
+        '"',
+        '""',
+        "1",
+        "\n",
+        "\n",
+        "\r\n",
+        " ",
+        "é",
+        "\0",
+        "a,n\n",
+        "n,x,a\n",
+        "x,1\n",
+        '"q,q",2\n',
+        "a;name\n",
+        "x;-\n",
+        "y" * 60,
+    ]
 )
 STREAM = st.lists(PARTS, max_size=16).map("".join).map(str.encode)
 
@@ -93,7 +116,9 @@ STREAM = st.lists(PARTS, max_size=16).map("".join).map(str.encode)
 @pytest.mark.parametrize("form", [FORM, FLAT, SEMI], ids=["header", "no header", "semicolons"])
 @settings(max_examples=150, deadline=None)
 @given(data=STREAM, source=st.data())
-def test_any_division_into_pieces_gives_the_same_records_and_rejects(form: Csv, data: bytes, source: st.DataObject) -> None:
+def test_any_division_into_pieces_gives_the_same_records_and_rejects(
+    form: Csv, data: bytes, source: st.DataObject
+) -> None:
     places = st.integers(0, len(data))
     seams = source.draw(st.lists(places, max_size=2, unique=True).map(sorted))
     cuts = source.draw(st.one_of(st.lists(places, max_size=4), st.just(list(range(len(data))))))

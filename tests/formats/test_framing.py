@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from formats.streams import Read, read
 
+from formats.streams import Read, read
 from pegel.formats import End, Format
 from pegel.formats.lines import Complete, Lines
 from pegel.units import Size
@@ -20,7 +20,9 @@ FORMATS: dict[str, Format] = {
     "typed": Lines(template="{a} {n:int}", max_record=Size(CAP)),
     "pattern": Lines(pattern="^(?P<a>[a-z0-9]+) (?P<b>.*)$", max_record=Size(CAP)),
     "next": Lines(template="{a} - {b}", record_start=OPEN, max_record=Size(CAP)),
-    "next, glued": Lines(pattern="(?s)^(?P<a>..) - (?P<b>.*)", record_start="^[0-9]+ -", join=["+"], max_record=Size(CAP)),
+    "next, glued": Lines(
+        pattern="(?s)^(?P<a>..) - (?P<b>.*)", record_start="^[0-9]+ -", join=["+"], max_record=Size(CAP)
+    ),
     "complete": Lines(
         template=RECORD, record_start=OPEN, until="complete", complete=[HI], join=["", " "], max_record=Size(CAP)
     ),
@@ -63,8 +65,7 @@ def test_s37_a_line_split_over_a_rotation_is_joined() -> None:
         for cuts in [(), (seam,), range(len(data))]:
             result = read(FORMATS["complete"], data, cuts, seams=[seam])
             assert [row[2] for row in result.rows] == ["GET /long"], (seam, cuts)
-            expected = {} if seam < len(data) - 1 else {}
-            assert result.rejects == expected
+            assert not result.rejects
 
 
 def test_s37_a_whole_line_without_newline_before_a_rotation_stands_by_itself() -> None:
@@ -185,9 +186,9 @@ def test_s43_an_empty_file_has_no_record_and_no_error(form: Format, data: bytes)
 
 DIRT = st.sampled_from(
     [
-        b"12 - ", b"13 - [t] ", b'"HI g', b' WS/1.0"', b' 200 "x"', b'"GET" 404 ""', b"a 1", b"\n", b"\n", b"\r\n", b"\0",
-        b"\0\0\0", b"\xef\xbb\xbf", b"\xff", "é".encode(), "é".encode()[:1], b"x" * 40, b"x" * 70, b'"', b" ", b"\n\n", b"\r",
-        b'12 - [t] "G" 200 "y"\n', b'14 - [t] "HI\ng WS/1.0" 1 ""\n', b"word 12\n", b"\n12 - two\n  more\n",
+        b"12 - ", b"13 - [t] ", b'"HI g', b' WS/1.0"', b' 200 "x"', b'"GET" 404 ""', b"a 1", b"\n", b"\n", b"\r\n",
+        b"\0", b"\0\0\0", b"\xef\xbb\xbf", b"\xff", "é".encode(), "é".encode()[:1], b"x" * 40, b"x" * 70, b'"', b" ", b"\n\n",
+        b'12 - [t] "G" 200 "y"\n', b'14 - [t] "HI\ng WS/1.0" 1 ""\n', b"word 12\n", b"\r", b"\n12 - two\n  more\n",
     ]
 )  # fmt: skip
 STREAM = st.lists(DIRT, max_size=14).map(b"".join)

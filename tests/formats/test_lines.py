@@ -6,10 +6,10 @@ import re
 from collections import Counter
 
 import pytest
-from formats.streams import ENGINE, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from formats.streams import ENGINE, read
 from pegel.formats import End
 from pegel.formats.lines import Complete, Lines
 from pegel.units import Size
@@ -235,8 +235,11 @@ TOKENS = st.sampled_from(
         "stray",
         "x" * 25,
         "x" * 61,
+        '34 - "GET" 404 ""\n',
+        '56 - "HI a\nb WS" 200 "y"\n',
+        '78 - "HI a\nb\nWS" 200 "y"\n',
+        "\r\n",
     ]
-    + ['34 - "GET" 404 ""\n', '56 - "HI a\nb WS" 200 "y"\n', '78 - "HI a\nb\nWS" 200 "y"\n', "\r\n"]
 )
 
 

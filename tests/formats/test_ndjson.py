@@ -3,10 +3,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from formats.streams import read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from formats.streams import read
 from pegel.formats import End
 from pegel.formats.ndjson import Ndjson
 from pegel.units import Size

@@ -23,7 +23,7 @@ TEMPLATES = {
     "{a}; {b}; {} {c:hex(8)} {d}": None,
     "<{a}><{b}>{c:int}": "",
 }
-NEVER = Judge(lambda _: False, lambda *_: False)
+NEVER = Judge(lambda _: False, lambda _: False)
 FILLER = b"\n" + b"filler that makes the lines before it end well before the end of the piece " * 4
 
 
@@ -93,10 +93,10 @@ def test_the_fast_way_finds_what_the_definition_finds(template: str, data: st.Da
 
 
 GOOD = {
-    OOKLA: b'ef62e29e56647db72d4cd297b9f3889434979d43 - 5c1f0a9e-77aa [03/Mar/2026:12:00:01 GMT] "GET /hello?nocache=1" '
+    OOKLA: b'ef62e29e56647db72d4cd297b9f3889434979d43 - 5c1f0a9e-77aa [03/Mar/2026:12:00:01 GMT] "GET /hello?n=1" '
     b'200 43 "https://www.speedtest.net/" "Mozilla/5.0 (X11) "quoted" end"',
-    '{client} {ident} {user} [{time}] "{method} {path} {protocol}" {status:int} {bytes:int} "{agent}"': b"192.0.2.1 - - "
-    b'[03/Mar/2026:12:00:01 +0000] "GET /' + b"long/" * 50 + b' HTTP/1.1" 200 - "Mozilla/5.0 (X11)"',
+    '{client} {ident} {user} [{time}] "{method} {path} {protocol}" {status:int} {bytes:int} "{agent}"': b"192.0.2.1 - "
+    b'- [03/Mar/2026:12:00:01 +0000] "GET /' + b"long/" * 50 + b' HTTP/1.1" 200 - "Mozilla/5.0 (X11)"',
     "{a}|{b:float}|{c:hex}|{d}": b"some text|12.50|00ffAA|rest | of it",
     "{a} {b:int} {c:float}": b"word 12 0.5",
     "level={level} msg={msg} took={took:float}ms": b"level=info msg=hello took=12.5ms",

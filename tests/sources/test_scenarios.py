@@ -7,7 +7,6 @@ reliability specification.
 from __future__ import annotations
 
 import errno
-from collections import Counter
 from collections.abc import Callable
 
 import pytest

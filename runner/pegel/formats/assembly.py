@@ -6,7 +6,7 @@ record that is not are looked at one by one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -276,12 +276,32 @@ def until_next(cut: Cut, opens: Mask, join: Sequence[bytes], end: End, cap: int,
     return _UntilNext(cut, opens, join, end, cap, orphan).run()
 
 
-def last_record(lines: Iterable[bytes], opens: Callable[[bytes], bool]) -> list[bytes]:
-    """The lines of the last record: from the last line that opens one."""
-    record: list[bytes] = []
-    for line in lines:
-        if opens(line):
-            record = [line]
-        elif record:
-            record.append(line)
-    return record
+def last_record(lines: Sequence[tuple[int, bytes]], opens: Callable[[bytes], bool], cap: int) -> list[bytes]:
+    """The record that the last of some lines belongs to: from the last line that opens one; empty if there is none.
+
+    Args:
+        lines: Lines with their offsets.
+        opens: Does this line open a record?
+        cap: Longest record.
+    """
+    for index in range(len(lines) - 1, -1, -1):
+        offset, text = lines[index]
+        if lines[-1][0] + len(lines[-1][1]) - offset > cap:
+            return []
+        if opens(text):
+            return [text for _, text in lines[index:]]
+    return []
+
+
+def completed_by_last(record: Sequence[bytes], join: Sequence[bytes], is_complete: IsComplete) -> bool:
+    """Do these lines make a complete record, and none of them before the last?"""
+    if len(record) > MAX_LINES + 1:
+        return False
+    text, tries = b"", [record[0]]
+    for number, line in enumerate(record, 1):
+        if number > 1:
+            tries = [text + between + line for between in join]
+        if any(map(is_complete, tries)):
+            return number == len(record)
+        text = tries[0]
+    return False

@@ -12,7 +12,7 @@ import numpy as np
 from pegel.arrow import Frame, Offsets, slices
 from pegel.formats import REJECT, ROW, End, Format, Frames
 from pegel.formats.columns import checked, finite
-from pegel.formats.framing import HOLE, SKIP, Cut, Judge, cut
+from pegel.formats.framing import HOLE, SKIP, Cut, Judge, cut, in_order
 from pegel.formats.records import Marks, Mask, Records
 from pegel.table import Batch, Columns, Table, literal, quote
 from pegel.units import Size
@@ -116,12 +116,12 @@ class Csv(Format):
         last = layouts[-1][1]
         after = [piece.mark, last.mark() if last and self.header else ""]
         block = _Block(lines, marks, layouts)
-        return Frames(block, len(lines), piece.tail, " ".join(filter(None, after)), piece.rejects)
+        return Frames(block, len(lines), piece.tail, " ".join(filter(None, after)), in_order(piece.rejects))
 
     def _judge(self) -> Judge:
         if self.header:  # a file that begins without one continues the file before
-            return Judge(lambda line: self._layout(line) is not None, lambda *_: False)
-        return Judge(self._is_record, lambda _, half: self._is_record(half))
+            return Judge(lambda line: self._layout(line) is not None, lambda _: False)
+        return Judge(self._is_record, lambda lines: self._is_record(lines[-1][1]))
 
     def _is_record(self, line: bytes) -> bool:
         fields = self._reader.fields(line)
@@ -143,9 +143,9 @@ class Csv(Format):
         name = max(self._names, key=len)
         place = data.find(name)
         while place >= 0:
-            rows.add(max(int(np.searchsorted(piece.begins, place, "right")) - 1, 0))
-            newline = data.find(b"\n", place)
-            place = data.find(name, newline) if newline >= 0 else -1
+            row = int(np.searchsorted(piece.begins, place, "right"))
+            rows.add(max(row - 1, 0))
+            place = data.find(name, int(piece.begins[row])) if row < len(piece.begins) else -1
         found = ((row, self._layout(lines.text(row))) for row in sorted(rows) if row < len(lines))
         return [(row, layout) for row, layout in found if layout is not None]
 
@@ -275,7 +275,7 @@ class _Separated:
 
     def plain(self, rows: Offsets, count: int) -> Mask:
         """Which rows have so many fields, each without quotes or in quotes with none inside."""
-        plain = self._fields[rows] == count
+        plain: Mask = self._fields[rows] == count
         if self._lines.apart is not None:
             plain &= ~self._lines.apart[rows]
         if self._quotes[-1]:
@@ -288,13 +288,15 @@ class _Separated:
         starts, ends = self._raw(rows, place, count)
         first = self._mark[rows] if place == 0 else self._real[self._first[rows] + place - 1]
         last = self._after[rows] if place == count - 1 else self._real[self._first[rows] + place]
-        quotes = self._quotes[last] - self._quotes[first]
-        return (quotes == 0) | ((quotes == 2) & self._is_quoted(starts, ends))
+        quotes: Offsets = self._quotes[last] - self._quotes[first]
+        fits: Mask = (quotes == 0) | ((quotes == 2) & self._is_quoted(starts, ends))
+        return fits
 
     def _is_quoted(self, starts: Offsets, ends: Offsets) -> Mask:
         last = np.maximum(ends - 1, 0)
         inside = np.minimum(starts, len(self._text) - 1)
-        return (ends - starts >= 2) & (self._text[inside] == self._quote) & (self._text[last] == self._quote)
+        edges: Mask = (self._text[inside] == self._quote) & (self._text[last] == self._quote)
+        return edges & (ends - starts >= 2)
 
     def _raw(self, rows: Offsets, place: int, count: int) -> tuple[Offsets, Offsets]:
         first = self._first[rows]

@@ -42,11 +42,11 @@ class Judge:
 
     Attributes:
         begins: Is this line the beginning of a record of its own?
-        whole: With the bytes before it, does this half line end a whole record?
+        whole: Does the last of these lines, with their offsets, end a whole record, though it is only half?
     """
 
     begins: Callable[[bytes], bool]
-    whole: Callable[[bytes, bytes], bool]
+    whole: Callable[[Sequence[tuple[int, bytes]]], bool]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Cut:
             of lines stands for a gap behind the last one.
         tail: Where the unfinished rest of the piece begins.
         mark: SKIP, HOLE or "".
-        rejects: What was lost.
+        rejects: What was lost, one by one, in no order.
         marks: Places of the bytes that were asked for.
     """
 
@@ -172,10 +172,10 @@ class _Work:
                 self.breaks.append(seam)
 
     def _line_ends(self, begin: int, seam: int, after: int | None, judge: Judge) -> bool | None:
-        if seam - begin > self.cap or self.piece[seam] == 0:
+        if seam - _hole_end(self.piece, begin) > self.cap or self.piece[seam] == 0:
             return True
-        half = clean(self.piece[begin:seam])
-        if not half or judge.whole(self.piece[max(self.start, begin - self.cap - 1) : begin], half):
+        lines = self._lines_up_to(begin, seam)
+        if not lines[-1][1] or judge.whole(lines):
             return True
         newline = self.piece.find(b"\n", seam, after)
         whole = newline >= 0 or after is not None or self.end is End.FINAL
@@ -183,6 +183,20 @@ class _Work:
         if not whole and stop - seam <= self.cap:
             return None
         return judge.begins(clean(self.piece[seam : min(stop, seam + self.cap)]))
+
+    def _lines_up_to(self, begin: int, seam: int) -> Sequence[tuple[int, bytes]]:
+        """The half line at a seam, behind the lines before it that may belong to its record."""
+        low = max(self.start, begin - self.cap - 1)
+        edges = [low, *(place for place in self.breaks if low < place <= begin), seam]
+        lines: list[tuple[int, bytes]] = []
+        for first, after in pairwise(edges):
+            for raw in self.piece[first:after].split(b"\n"):
+                if raw.startswith(b"\0"):
+                    lines.clear()  # nothing continues across a hole
+                lines.append((first + len(raw) - len(raw.lstrip(b"\0")), clean(raw)))
+                first += len(raw) + 1
+        at_line = low == self.start or low in self.breaks or self.piece[low - 1] == _NEWLINE
+        return [line for line in lines[:-1] if line[1] and (at_line or line[0] > low)] + lines[-1:]
 
     def find_lines(self) -> None:
         """Find the newlines, and the places of the anchors in the same pass."""
@@ -231,24 +245,27 @@ class _Work:
 
     def _hole(self, start: int, stop: int, line: int) -> None:
         if start == self.begins[line]:
+            self._skip_hole(start, stop, line)
             self.begins[line] = stop
-            self.gaps.append(line)
-            if line and self.begins[line - 1] == self.ends[line - 1] == start:
-                return  # a hole at the end of a file goes on in the next one
         elif self.ends[line] - self.begins[line] <= self.cap:
             self.own[line] = b""
-        else:
-            return
-        self.rejects.append(Reject("nul_hole", 1, start, stop - start))
+            self.rejects.append(Reject("nul_hole", 1, start, stop - start))
+
+    def _skip_hole(self, start: int, stop: int, line: int) -> None:
+        self.gaps.append(line)
+        if not (line and self.begins[line - 1] == self.ends[line - 1] == start):
+            # otherwise it began in the file before and is counted
+            self.rejects.append(Reject("nul_hole", 1, start, stop - start))
 
     def finish_tail(self) -> None:
         """Use up what will never be a record: a hole, or the part of a line that is too long already."""
+        if len(self.ends) and self.begins[-1] == self.ends[-1] == self.tail:
+            self.mark = HOLE  # a hole that ends with its file may go on in the next
         if self.size < len(self.piece):
             return
         if self.tail < self.size and self.piece[self.tail] == 0:
             stop = _hole_end(self.piece, self.tail)
-            self.rejects.append(Reject("nul_hole", 1, self.tail, stop - self.tail))
-            self.gaps.append(len(self.ends))
+            self._skip_hole(self.tail, stop, len(self.ends))
             self.tail = stop
             self.mark = HOLE if stop == self.size else ""
         if self.size - self.tail > self.cap:
@@ -310,8 +327,7 @@ class _Work:
 
     def result(self) -> Cut:
         lines = Records.build(self.piece, self.starts, self.ends, self.own)
-        gaps, rejects = frozenset(self.gaps), in_order(self.rejects)
-        return Cut(lines, self.begins, gaps, self.tail, self.mark, rejects, self.marks)
+        return Cut(lines, self.begins, frozenset(self.gaps), self.tail, self.mark, self.rejects, self.marks)
 
 
 def in_order(rejects: Iterable[Reject]) -> Sequence[Reject]:

@@ -11,18 +11,20 @@ import numpy as np
 
 from pegel.arrow import Frame, Offsets, slices
 from pegel.formats import REJECT, ROW, End, Format, Frames
-from pegel.formats.assembly import Assembled, last_record, until_complete, until_next
-from pegel.formats.framing import Cut, Judge, clean, cut, in_order
+from pegel.formats.assembly import Assembled, completed_by_last, last_record, until_complete, until_next
+from pegel.formats.framing import Cut, Judge, cut, in_order
 from pegel.formats.opener import Opener, opener
 from pegel.formats.plain import Matched, Matcher
 from pegel.formats.records import Marks, Mask, Records
 from pegel.formats.regex import AT_ONCE, Expression
-from pegel.formats.template import TYPES, Span, Template
+from pegel.formats.template import Span, Template
 from pegel.table import Batch, Columns, Table, literal, quote
 from pegel.units import Size
 
 _ORPHAN = "orphan"
 """Mark: a line that opens no record is a fragment of one that was given up."""
+_WHOLE = "_whole"
+"""The whole match, where groups are extracted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +133,7 @@ class Lines(Format):
         piece = cut(data, end, " ".join(words), seams, self.max_record, self._judge, self._shape.anchors)
         if self._opener is None:
             block = _Block(piece.lines, piece.marks)
-            return Frames(block, len(piece.lines), piece.tail, piece.mark, piece.rejects)
+            return Frames(block, len(piece.lines), piece.tail, piece.mark, in_order(piece.rejects))
         return self._assemble(piece, self._opener.mask(piece.lines), end, orphan=orphan)
 
     def _assemble(self, piece: Cut, opens: Mask, end: End, *, orphan: bool) -> Frames:
@@ -153,23 +155,16 @@ class Lines(Format):
     @cached_property
     def _judge(self) -> Judge:
         if self._opener is None:
-            return Judge(self._shape.whole, lambda _, half: self._shape.whole(half))
-        return Judge(self._opener.test, self._whole)
+            return Judge(self._shape.whole, lambda lines: self._shape.whole(lines[-1][1]))
+        return Judge(self._opener.test, self._ends_record)
 
-    def _whole(self, before: bytes, half: bytes) -> bool:
-        """Does this half line end the record that is open before it?"""
+    def _ends_record(self, lines: Sequence[tuple[int, bytes]]) -> bool:
+        """Is the record that is open before the last line whole with it?"""
         assert self._opener is not None
-        lines = [*(clean(line) for line in before.split(b"\n")), half]
-        record = last_record(filter(None, lines), self._opener.test)
+        record = last_record(lines, self._opener.test, self.max_record)
         if self.until == "next":
             return bool(record) and self._shape.whole(self._join[0].join(record))
-        text = b""
-        for line in record:
-            tries = [text + join + line for join in self._join] if text else [line]
-            if any(self._shape.whole(tried) for tried in tries):
-                return line is record[-1]
-            text = tries[0]
-        return False
+        return bool(record) and completed_by_last(record, self._join, self._shape.whole)
 
     def table(self, batch: Batch, block: Any, needed: frozenset[str]) -> Table:
         assert isinstance(block, _Block)
@@ -254,7 +249,7 @@ class _Pattern:
     def __init__(self, expression: Expression, null: str | None) -> None:
         self._expression = expression
         self._null = null
-        self.columns = {name: "VARCHAR" for name in expression.names}
+        self.columns = dict.fromkeys(expression.names, "VARCHAR")
         if not self.columns:
             raise ValueError("the pattern has no named group; write one as (?P<name>…)")
 
@@ -267,22 +262,29 @@ class _Pattern:
         text = slices(records.buffers, records.starts, records.ends - records.starts, records.apart)
         frame = batch.register(Frame({ROW: np.arange(len(records), dtype=np.int64), "_text": text}))
         names = list(chosen)
-        groups = [names[first : first + AT_ONCE] for first in range(0, len(names), AT_ONCE)]
-        extracts = [f"{self._extract(group)} as _part{index}" for index, group in enumerate(groups)]
-        found = f"regexp_matches(_text, {literal(self._expression.pattern)}) as _found"
-        inner = f"select {ROW}, {', '.join([found, *extracts])} from {frame}"
+        first = AT_ONCE - 1  # the first search also brings the whole match
+        groups = [names[:first], *(names[at : at + AT_ONCE] for at in range(first, len(names), AT_ONCE))]
+        extracts = [f"{self._extract(group, whole=not at)} as _part{at}" for at, group in enumerate(groups)]
+        inner = f"select {ROW}, _text, {', '.join(extracts)} from {frame}"
+        found = f"case when _part0[{literal(_WHOLE)}] <> '' then true else {self._found()} end as _found"
+        inner = f"select *, {found} from ({inner})"
+        parts = {name: f"_part{index}[{literal(name)}]" for index, group in enumerate(groups) for name in group}
         values = [
-            f"case when _found then {_value(f'_part{index}[{literal(name)}]', 'VARCHAR', self._null)} end as {quote(name)}"
-            for index, group in enumerate(groups)
-            for name in group
+            f"case when _found then {_value(part, 'VARCHAR', self._null)} end as {quote(name)}"
+            for name, part in parts.items()
         ]
         reject = f"case when not _found then 'malformed' end as {REJECT}"
         return f"select {', '.join([ROW, reject, *values])} from ({inner})"
 
-    def _extract(self, names: Sequence[str]) -> str:
+    def _found(self) -> str:
+        return f"regexp_matches(_text, {literal(self._expression.pattern)})"
+
+    def _extract(self, names: Sequence[str], *, whole: bool) -> str:
         pattern = self._expression.capturing(names)
-        listed = ", ".join(literal(name) for name in self._expression.names if name in names)
-        return f"regexp_extract(_text, {literal(pattern)}, [{listed}])"
+        listed = [name for name in self._expression.names if name in names]
+        if whole:
+            pattern, listed = f"({pattern})", [_WHOLE, *listed]
+        return f"regexp_extract(_text, {literal(pattern)}, [{', '.join(map(literal, listed))}])"
 
 
 def _has(lines: Records, first: Offsets, after: Offsets, text: bytes) -> Mask:

@@ -12,8 +12,8 @@ import numpy as np
 from pegel.arrow import Frame, slices
 from pegel.formats import REJECT, ROW, End, Format, Frames
 from pegel.formats.aside import ask
-from pegel.formats.columns import checked, finite
-from pegel.formats.framing import Judge, cut
+from pegel.formats.columns import TYPES, checked, finite
+from pegel.formats.framing import Judge, cut, in_order
 from pegel.formats.records import Records
 from pegel.table import Batch, Columns, Table, literal, quote
 from pegel.units import Size
@@ -65,14 +65,14 @@ class Ndjson(Format):
         if not 0 < self.max_record <= 2**24:
             raise ValueError("`max_record` is between 1B and 16MiB")
         self._structure(frozenset(self._columns))
-        self._judge = Judge(_is_object, lambda _, half: _is_object(half))
+        self._judge = Judge(_is_object, lambda lines: _is_object(lines[-1][1]))
 
     def columns(self) -> Columns:
         return self._columns
 
     def split(self, data: bytes, end: End, mark: str = "", seams: Sequence[int] = ()) -> Frames:
         piece = cut(data, end, mark, seams, self.max_record, self._judge)
-        return Frames(piece.lines, len(piece.lines), piece.tail, piece.mark, piece.rejects)
+        return Frames(piece.lines, len(piece.lines), piece.tail, piece.mark, in_order(piece.rejects))
 
     def table(self, batch: Batch, block: Any, needed: frozenset[str]) -> Table:
         assert isinstance(block, Records)
@@ -103,9 +103,10 @@ class Ndjson(Format):
             *parents, last = self._path(name)
             level = structure
             for key in parents:
-                level = level.setdefault(_same(level, key), {})
-                if not isinstance(level, dict):
+                below = level.setdefault(_same(level, key), {})
+                if below in TYPES:
                     raise ValueError(f'`paths`: "{key}" is a column, so nothing can be read from below it')
+                level = below
             if _same(level, last) in level:
                 raise ValueError(f'`paths`: two columns are read from "{".".join(self._path(name))}"')
             level[last] = self._columns[name]

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 TYPES: Mapping[str, str] = {"": "VARCHAR", "int": "BIGINT", "float": "DOUBLE", "hex": "VARCHAR"}
 """What a field can be, and the type of its column; "" is any text."""
@@ -99,7 +100,7 @@ class Template:
         edges = [-1, *free, len(self.fields)]
         return [
             Step(None if at < 0 else at, self.literals[at + 1 : after + 1], tuple(range(at + 1, after)))
-            for at, after in zip(edges, edges[1:], strict=False)
+            for at, after in pairwise(edges)
         ]
 
     def match(self, data: bytes, start: int = 0, end: int | None = None) -> Sequence[Span] | None:
@@ -178,7 +179,7 @@ def _field(text: str) -> Field:
     found = _FIELD.fullmatch(text)
     if found is None or (found[3] and found[2] != "hex"):
         raise ValueError(
-            f'"{{{text}}}" is not a field; write {{name}}, {{name:int}}, {{name:float}}, {{name:hex}} or {{name:hex(40)}}'
+            f'"{{{text}}}" is no field; there are {{name}}, {{name:int}}, {{name:float}}, {{name:hex}}, {{name:hex(40)}}'
         )
     width = int(found[3] or 0)
     if found[3] and not 0 < width <= MAX_HEX:

@@ -19,7 +19,7 @@ _TIME = re.compile(
     r"(?:[-_.T]?([0-2]\d)(?:[-_.:]?([0-5]\d)(?:[-_.:]?([0-5]\d)(?:[-_.,]?(\d{3,9}))?)?)?)?(?![\d])"
 )
 _UNIX = re.compile(r"(?<!\d)(1\d{9})(?!\d)")
-_NUMBER = re.compile(r"(\d+)$")
+_NUMBER = re.compile(r"(\d+)\D*$")
 
 
 @dataclass(frozen=True)
