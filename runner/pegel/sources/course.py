@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Literal
 
 from pegel.seams import FileStat
@@ -35,6 +36,7 @@ class Settings:
     archive_wait: float
     archive_max_age: float
     piece_size: int
+    roots: Sequence[str]
     limits: Limits
 
 
@@ -93,6 +95,11 @@ class Course:
         self.trouble = ""
         self._since: dict[object, float] = {}
         self._number = number
+
+    @property
+    def folder(self) -> str:
+        """Where the live file really is."""
+        return str(PurePath(self.home).parent)
 
     # --- time
 

@@ -16,7 +16,7 @@ from pegel.sources.course import Course, Settings
 from pegel.sources.identity import Stream
 from pegel.sources.inflate import Limits
 from pegel.sources.log import Log
-from pegel.sources.rotation import is_rotated_name
+from pegel.sources.rotation import is_rotated_name, is_under
 from pegel.units import Duration, Size
 
 
@@ -37,7 +37,7 @@ class File(Source):
         archives: Patterns of the archives of one path; found by their names if not given: `PATH.1`, `PATH.2.gz`,
             `PATH-20260303`, `PATH.20260303120501234.gz`, …
         rotation: `rename`, `copytruncate`, or `auto` to find out.
-        roots: Directories that no link may lead out of; the directories of `path` if not given.
+        roots: Directories that no link may lead out of; if not given, those of `path` and `archives`.
         flush_timeout: Silence after which a record that could go on is taken for whole.
         rotate_wait: How long a renamed file must be quiet before it is finished.
         archive_wait: How long an archive that cannot be read is waited for, unchanged, before it is put aside.
@@ -116,7 +116,8 @@ class File(Source):
         return self._logs[piece.partition].consume(count, mark)
 
     def exhausted(self) -> bool:
-        return not self._trouble and all(log.exhausted() for log in self._logs.values())
+        looked = self._looked_at > float("-inf")
+        return looked and not self._trouble and all(log.exhausted() for log in self._logs.values())
 
     def status(self) -> SourceStatus:
         return self._status
@@ -156,21 +157,24 @@ class File(Source):
             return [self.path] if self._is_allowed(self.path) else []
         names = [name for name in self._world.files.glob(self.path) if self._is_allowed(name)]
         live = [name for name in names if not any(other != name and is_rotated_name(other, name) for other in names)]
-        seen: dict[tuple[int, int], str] = {}
+        seen: dict[object, str] = {}
         for name in sorted(live, key=lambda one: (one not in self._logs, one)):
-            stat = self._world.files.stat(name)
+            try:
+                stat = self._world.files.stat(name)
+            except FileNotFoundError:
+                continue  # a link to nothing, or just renamed
+            except OSError:
+                seen[name] = name  # its log will say what is wrong
+                continue
             if stat.regular:
                 seen.setdefault((stat.dev, stat.ino), name)
         return sorted(seen.values())
 
     def _is_allowed(self, name: str) -> bool:
-        """Whether a name leads to a place under the configured roots."""
-        files = self._world.files
+        """Whether a name leads to a place under the configured roots; a path that is spelt out may lead anywhere."""
         if not self.roots and not glob.has_magic(self.path):
             return True
-        roots = self.roots or (_literal_folder(self.path),)
-        real = files.resolve(name)
-        return any(real.startswith(files.resolve(root).rstrip("/") + "/") for root in roots)
+        return is_under(self._world.files, name, self.roots or (_literal_folder(self.path),))
 
     def _belongs(self, path: str) -> bool:
         """Whether a stored log is still one of ours: its path is configured, or was and nobody took its place."""
@@ -202,6 +206,7 @@ class File(Source):
             archive_wait=self.archive_wait,
             archive_max_age=self.archive_max_age,
             piece_size=self.piece_size,
+            roots=self.roots or (str(PurePath(path).parent), *(_literal_folder(one) for one in self.archives)),
             limits=Limits(self.max_unpacked, self.max_ratio, self.max_members),
         )
 

@@ -63,7 +63,7 @@ class Log:
         self.course = course
         self.lag = 0
         self._world = course.world
-        self._inspector = Inspector(course.world.files, course.settings.limits)
+        self._inspector = Inspector(course)
         owners = Owners(course, self._inspector)
         self._finding = Finding(course, self._inspector, owners)
         self._following = Following(course, self._inspector, owners)

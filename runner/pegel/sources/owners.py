@@ -36,8 +36,12 @@ class Owners:
             if not verdict.empty:
                 return Owned.NOBODY
             course.remember(entry, None)
-        elif verdict.exact and self._may_be_another(entry, verdict.stream):
-            return Owned.UNCLEAR
+        elif verdict.exact and self._has_twin(entry, verdict.stream):
+            if course.settings.rotation == "rename":
+                return Owned.NOBODY
+            if course.settings.rotation == "auto" and self._is_in_doubt(entry):
+                return Owned.UNCLEAR
+            course.remember(entry, verdict.stream)
         elif verdict.more:
             yield from self._go_on(entry, verdict.stream)
         else:
@@ -63,19 +67,21 @@ class Owners:
             stream.copied_as(copy)
         self._course.remember(entry, stream)
 
-    def _may_be_another(self, entry: Entry, stream: Stream) -> bool:
-        """Few equal bytes in two files may be a copy, or a second log with the same content."""
+    def _has_twin(self, entry: Entry, stream: Stream) -> bool:
+        """Whether few equal bytes are in two files: a copy, or a second log with the same content."""
         course = self._course
         others = [one for one in course.directory.archives if course.owner(one) is stream]
-        twins = [one for one in others if one.plain_name != entry.plain_name]
-        if not twins or stream.end is None or stream.end.offset >= EDGE or entry not in course.unread():
-            return False
-        doubt = ("equal", FileKey.of(entry.stat))
+        apart = any(one.plain_name != entry.plain_name for one in others)
+        return apart and stream.end is not None and stream.end.offset < EDGE and entry in course.unread()
+
+    def _is_in_doubt(self, entry: Entry) -> bool:
+        """Hold what cannot be told for a while; after that it is taken for a copy."""
+        course, doubt = self._course, ("equal", FileKey.of(entry.stat))
         if not course.is_timed(doubt):
             course.counts["identity_ambiguous"] += 1
         if course.age(doubt) >= course.settings.archive_wait:
             return False
-        course.hold(f"{entry.name} has the content of {twins[0].name}; remove one of them if it is a copy")
+        course.hold(f"{entry.name} has the content of another archive; `rotation` can say what that means")
         return True
 
     def _go_on(self, entry: Entry, stream: Stream) -> Steps[None]:

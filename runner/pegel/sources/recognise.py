@@ -11,12 +11,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
-from pegel.seams import Files, OpenFile
+from pegel.seams import OpenFile
 from pegel.sources.content import Content, Kept, Packed, Plain, Steps, Survey, skip, survey
+from pegel.sources.course import Course
 from pegel.sources.identity import EDGE, Checkpoint, FileKey, Stream
-from pegel.sources.inflate import DamagedError, Limits, Trailer, UnreadyError, trailer
+from pegel.sources.inflate import DamagedError, Trailer, UnreadyError, trailer
 from pegel.sources.reader import Reader
-from pegel.sources.rotation import Entry
+from pegel.sources.rotation import Entry, is_under
 
 _KEEP = 16 * 2**20
 
@@ -52,13 +53,13 @@ class Inspector:
     """Opens and compares files.
 
     Args:
-        files: The file system.
-        limits: What unpacking may cost.
+        course: The log whose files they are.
     """
 
-    def __init__(self, files: Files, limits: Limits) -> None:
-        self._files = files
-        self._limits = limits
+    def __init__(self, course: Course) -> None:
+        self._course = course
+        self._files = course.world.files
+        self._limits = course.settings.limits
         self._whole: dict[FileKey, Survey] = {}
         self._damaged: dict[FileKey, Exception] = {}
 
@@ -73,7 +74,10 @@ class Inspector:
 
         Raises:
             UnreadyError: Another file has that name by now, or it is being written.
+            DamagedError: Its name is a link that leads out of the roots.
         """
+        if not self._is_allowed(entry.name):
+            raise DamagedError(f"{entry.name} leads to another directory; add it to `roots` if that is meant")
         file = self._files.open(entry.name)
         key, stat = FileKey.of(entry.stat), file.stat()
         # A plain file may have grown: that is what logs do, and a prefix is all that is compared.
@@ -81,6 +85,13 @@ class Inspector:
             file.close()
             raise UnreadyError(f"{entry.name} changed while it was looked at")
         return file
+
+    def _is_allowed(self, name: str) -> bool:
+        """Whether a name leads to where we may read; where the front was, we were allowed."""
+        course = self._course
+        if name == course.home or (course.front is not None and name in course.front.files):
+            return True
+        return is_under(self._files, name, [*course.settings.roots, course.folder])
 
     @contextmanager
     def opened(self, entry: Entry) -> Iterator[OpenFile]:

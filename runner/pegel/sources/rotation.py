@@ -94,6 +94,16 @@ def look(files: Files, live: str, archives: Sequence[str], homes: Sequence[str] 
     return Directory(_live_stat(files, live), _by_age(live, entries), tuple(unfinished), foreign)
 
 
+def is_under(files: Files, name: str, roots: Iterable[str]) -> bool:
+    """Whether a name, every link followed, leads to a place below one of the directories.
+
+    Raises:
+        OSError: The links go in circles.
+    """
+    real = files.resolve(name)
+    return any(real.startswith(files.resolve(root).rstrip("/") + "/") for root in roots)
+
+
 def _archive_names(files: Files, lives: Iterable[str], archives: Sequence[str]) -> set[str]:
     if archives:
         return {name for pattern in archives for name in files.glob(pattern)}
