@@ -52,7 +52,8 @@ class Delivery:
         self.log = logging.getLogger(f"pegel.sinks.{plan.name}")
         self._state = state
         self._clock = clock
-        self._frozen = [request.id for request in state.outbox.requests(plan.name, _IN_FLIGHT)]
+        self._frozen: list[int] = []
+        self.remember()
         self._last_handed = 0
         self._last_early = float("-inf")
         self._open = False
@@ -63,6 +64,10 @@ class Delivery:
         self.not_before = 0.0
         self._failing_since = 0.0
         self.sent_points = 0
+
+    def remember(self) -> None:
+        """Know what is frozen according to the state: at the start, and after a commit that was undone."""
+        self._frozen = [request.id for request in self._state.outbox.requests(self.name, _IN_FLIGHT)]
 
     def early_due(self) -> bool:
         """Whether it is time for values of open windows."""
@@ -145,7 +150,7 @@ class Delivery:
         if lost:
             self._state.count("outbox_dropped_total", lost, sink=self.name)
             self.log.error("%d points for %s were dropped: its outbox is too old or too big", lost, self.name)
-            self._frozen = [request.id for request in outbox.requests(self.name, _IN_FLIGHT)]
+            self.remember()
 
     # -- after the commit -------------------------------------------------------------------------------
 

@@ -61,6 +61,7 @@ class Runner:
         self._accept_state_loss = accept_state_loss
         self.outcomes: queue.SimpleQueue[tuple[str, Outcome]] = queue.SimpleQueue()
         self._backlog: list[Folded] = []
+        self._undone = False
         self._unsettled: dict[str, list[Outcome]] = defaultdict(list)
 
     # -- lifecycle ------------------------------------------------------------------------------------
@@ -90,7 +91,11 @@ class Runner:
             self._register_sources()
             registered = registry.register(self.state, self.plan.metrics)
         self._compiled = self._compile(registered)
+        self.deliveries = [Delivery(sink, self.state, self.clock) for sink in self.plan.sinks if not sink.sink.view]
+        self.views = [View(sink, self.clock) for sink in self.plan.sinks if sink.sink.view]
         self.turn = self._new_turn()
+        for delivery in self.deliveries:
+            delivery.hand_over()
         for source in self.plan.sources:
             pace = settings.commit_interval / 2
             self.readers.append(Reader(source, self.state, self.clock, self._files, pace))
@@ -142,10 +147,6 @@ class Runner:
                 kind = RollingMetric if compiled.metric.over else LiveMetric
                 metrics.append(kind(self.state, compiled, standings[standing.id]))
             registry.link_totals(self.state, metrics)
-        self.deliveries = [Delivery(sink, self.state, self.clock) for sink in self.plan.sinks if not sink.sink.view]
-        self.views = [View(sink, self.clock) for sink in self.plan.sinks if sink.sink.view]
-        for delivery in self.deliveries:
-            delivery.hand_over()
         return Turn(self.state, self.clock, self.plan.sources, metrics, self.deliveries)
 
     def _new_stages(self) -> dict[str, SourceStage]:
@@ -207,7 +208,7 @@ class Runner:
 
     def commit_due(self) -> bool:
         """Whether there is anything to commit."""
-        return bool(self._backlog or self._unsettled or self.turn.due(self._news()))
+        return bool(self._undone or self._backlog or self._unsettled or self.turn.due(self._news()))
 
     def commit(self, *, close_all: bool = False) -> None:
         """One turn over all that waits. After an error the same folds wait for the next call.
@@ -215,12 +216,14 @@ class Runner:
         Raises:
             StateError: Nothing was committed.
         """
+        if self._undone:
+            self._start_over()
         now = round(self.clock.wall() * 1e6)
         own = self._own.points(now, self.readers, self.turn, self.deliveries) if self._own.due(now) else []
         try:
             self.turn.run(self._backlog, self._unsettled, self._news(), close_all=close_all, own=own)
         except StateError:
-            self.turn = self._new_turn()
+            self._undone = True
             raise
         for folded in self._backlog:
             self._reader(folded.source).taken += len(folded.chunks)
@@ -228,6 +231,17 @@ class Runner:
         self._unsettled = defaultdict(list)
         for view in self.views:
             view.refresh(self.turn.metrics)
+
+    def _start_over(self) -> None:
+        """After a commit that was undone: what the turn remembers is made from the state again.
+
+        It may fail like the commit did; then it is tried again before the next one. The deliveries stay, as
+        their senders hold them.
+        """
+        self.turn = self._new_turn()
+        for delivery in self.deliveries:
+            delivery.remember()
+        self._undone = False
 
     def last_turn(self, *, close_all: bool) -> None:
         """After all was read: send the values of open windows, or close them too."""
