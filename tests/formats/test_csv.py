@@ -114,7 +114,7 @@ STREAM = st.lists(PARTS, max_size=16).map("".join).map(str.encode)
 
 
 @pytest.mark.parametrize("form", [FORM, FLAT, SEMI], ids=["header", "no header", "semicolons"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=STREAM, source=st.data())
 def test_any_division_into_pieces_gives_the_same_records_and_rejects(
     form: Csv, data: bytes, source: st.DataObject
@@ -129,7 +129,7 @@ def test_any_division_into_pieces_gives_the_same_records_and_rejects(
 FIELD = st.text(st.sampled_from('ab," é;'), max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(FIELD, st.integers(-9, 9)), max_size=8), st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
 def test_what_a_writer_writes_is_read_back(rows: list[tuple[str, int]], quoting: int) -> None:
     """The oracle is the standard library's writer; quoted, plain and mixed lines in one block."""
@@ -139,7 +139,7 @@ def test_what_a_writer_writes_is_read_back(rows: list[tuple[str, int]], quoting:
     assert read(FLAT, out.getvalue().encode()).rows == rows
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=200), st.text(max_size=8), st.sampled_from(End))
 def test_no_bytes_and_no_mark_raise(data: bytes, mark: str, end: End) -> None:
     for form in (FORM, FLAT, SEMI):

@@ -82,7 +82,7 @@ def near(draw: st.DrawFn, template: str) -> str:
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(data=st.data())
 def test_the_fast_way_finds_what_the_definition_finds(template: str, data: st.DataObject) -> None:
     """The whole speed of the format rests on this equality; it holds for any lines, not for good ones."""
