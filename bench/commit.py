@@ -11,7 +11,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from doubles import House, Keeping, metric
-
 from pegel.metrics.partials import Partials
 from pegel.pipeline.stage import Chunk, Counted, Folded
 

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from live import cpu_of
+from live import cpu_of  # type: ignore[import-not-found] # a script beside this one
 
 CONFIG = """
 [runner]

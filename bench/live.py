@@ -29,7 +29,7 @@ log_level = "error"
 name = "log"
 type = "file"
 path = "{directory}/access.log"
-format = {{ type = "lines", template = '{{client}} - {{user}} [{{time}}] "{{request}}" {{status:int}} {{size:int}} "{{referer}}" "{{agent}}"' }}
+format.template = '{{client}} - {{user}} [{{time}}] "{{request}}" {{status:int}} {{size:int}} "{{referer}}" "{{agent}}"'
 time = {{ column = "time", format = "%d/%b/%Y:%H:%M:%S %z" }}
 private = ["client"]
 
@@ -44,7 +44,7 @@ values.errors = "count(*) filter (where status >= 500)"
 
 RECORD = (
     '192.0.2.{address} - - [{time}] "GET /download?nocache={number:032x}&size=25000000 HTTP/1.1" 200 25000000'
-    ' "https://www.example.org/" "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Invented/1.0"\n'
+    ' "https://www.example.org/" "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML) Invented/1.0"\n'
 )
 
 
@@ -61,7 +61,8 @@ def peak_of(pid: int) -> float:
 def total(store: Path) -> int:
     try:
         with LocalPoints(store) as points:
-            return sum(int(point.values["total"]) for point in points.points("requests"))  # type: ignore[arg-type]
+            counts = [point.values["total"] for point in points.points("requests")]
+            return sum(count for count in counts if isinstance(count, int))
     except (FileNotFoundError, StateError):
         return 0
 

@@ -38,9 +38,10 @@ TABLES: tuple[tuple[str, type], ...] = (
 
 ROOMS = (("sources", "Sources"), ("formats", "Formats"), ("enrichers", "Enrichers"), ("sinks", "Sinks"))
 
+
 def sections(doc: str) -> dict[str, str]:
     """A docstring by its headings; the text before the first is under ""."""
-    parts = re.split(r"^(Options|Example|Attributes|Raises|Source):\n", inspect.cleandoc(doc), flags=re.M)
+    parts = re.split(r"^(Options|Example|Attributes|Raises|Source):\n", inspect.cleandoc(doc), flags=re.MULTILINE)
     found = {"": parts[0].strip()}
     found.update({name: textwrap.dedent(text).strip("\n") for name, text in zip(parts[1::2], parts[2::2], strict=True)})
     return found
@@ -96,11 +97,7 @@ def table(component: type) -> Iterator[str]:
     """The options of a component as a table."""
     told = options(sections(component.__doc__ or "").get("Options", ""))
     hints = get_type_hints(component)
-    fields = [
-        field
-        for field in dataclasses.fields(component)
-        if field.init and not field.name.startswith("_")
-    ]
+    fields = [field for field in dataclasses.fields(component) if field.init and not field.name.startswith("_")]
     if not fields:
         return
     yield "| option | type | default | what it means |"

@@ -37,4 +37,4 @@ def test_what_is_no_size_is_refused_with_the_units(text: str) -> None:
 
 @given(st.integers(1, 10**6))
 def test_a_shown_duration_reads_back(seconds: int) -> None:
-    assert units.duration(units.show_duration(seconds)) == seconds
+    assert float(units.duration(units.show_duration(seconds))) == seconds

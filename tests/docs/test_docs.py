@@ -13,7 +13,7 @@ from pegel.config import load
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.S | re.M)
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
 def blocks(language: str) -> list[tuple[str, str]]:
@@ -65,7 +65,8 @@ SOURCE = """
 name = "{name}"
 type = "file"
 path = "access.log"
-format = {{ template = '{{client}} {{method}} {{path}} {{page}} {{country}} {{customer}} {{status:int}} {{bytes:int}} {{token}} {{time}} "{{request}}" "{{user_agent}}"' }}
+format.template = '''{{client}} {{method}} {{path}} {{page}} {{country}} {{customer}} {{status:int}} {{bytes:int}} \
+{{token}} {{time}} "{{request}}" "{{user_agent}}"'''
 time = {{ column = "time", format = "iso8601" }}
 labels = {{ server = "here" }}
 """
@@ -77,7 +78,7 @@ def test_every_command_exists(place: str, text: str) -> None:
     from pegel.cli import COMMANDS
 
     del place
-    known = {"pegel": set(COMMANDS), "./dev": set(re.findall(r"^(\w+)\)$", (ROOT / "dev").read_text(), re.M))}
+    known = {"pegel": set(COMMANDS), "./dev": set(re.findall(r"^(\w+)\)$", (ROOT / "dev").read_text(), re.MULTILINE))}
     for line in text.splitlines():
         words = line.split("#")[0].split()
         for program, commands in known.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -168,7 +168,9 @@ def test_no_member_is_in_clear_in_the_state(tmp_path: Path) -> None:
 
 def test_the_same_member_has_another_hash_in_another_metric(tmp_path: Path) -> None:
     """Two metrics of one state cannot be joined on their members."""
-    house = House(tmp_path, metrics=[metric("m", users="count(distinct user)"), metric("o", users="count(distinct user)")])
+    house = House(
+        tmp_path, metrics=[metric("m", users="count(distinct user)"), metric("o", users="count(distinct user)")]
+    )
     house.source.write((NOON, "a", 1, "someone"))
     runner = house.runner()
     settle(runner)
@@ -210,7 +212,7 @@ def test_a_new_name_for_a_log_that_was_read_is_refused_until_it_is_said_what_is_
 class SmallHouse(House):
     """A house whose sink has room for very little."""
 
-    when_full = "block"
+    when_full: Literal["block", "drop_oldest"] = "block"
 
     def plan(self) -> Plan:
         plan = super().plan()
@@ -237,7 +239,7 @@ def test_a_full_outbox_stops_reading_and_loses_nothing(tmp_path: Path) -> None:
 
 def test_drop_oldest_drops_and_counts(tmp_path: Path) -> None:
     house = SmallHouse(tmp_path, sink=Keeping(failing="down"))
-    house.when_full = "drop_oldest"  # type: ignore[misc]
+    house.when_full = "drop_oldest"
     for minute in range(100):
         house.source.write((NOON + 60 * minute, "a", 1, "u"))
         house.clock.now += 60

@@ -24,6 +24,7 @@ class CrashPoints:
     Attributes:
         passed: How often each point was passed, by name.
         hit: How often a crash happened at each point, by name.
+        statements: How many statements were about to run.
         disk_errors: How many statements failed because of the disk.
         dead: A crash has happened; whoever touches a seam now only learns that again.
     """
@@ -33,6 +34,7 @@ class CrashPoints:
         self.hit: Counter[str] = Counter()
         self.dead = False
         self.disk_errors = 0
+        self.statements = 0
         self._left = 0
         self._name = ""
         self._disk_fails_in = 0
@@ -50,6 +52,7 @@ class CrashPoints:
 
     def use_disk(self) -> None:
         """A statement is about to run."""
+        self.statements += 1
         if self._disk_fails_in > 1:
             self._disk_fails_in -= 1
         elif self._disk_fails_for:

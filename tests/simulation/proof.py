@@ -76,3 +76,16 @@ def every_crash(build: Build, *, seed: int, ticks: int, points: Iterable[int] | 
         report.add(simulate(seed, build, Script(ticks=ticks, crash_every=0, crash_at=point)), point)
     report.seconds = time.monotonic() - begun
     return report
+
+
+def every_disk_error(
+    build: Build, *, seed: int, ticks: int, times: int = 2, statements: Iterable[int] | None = None
+) -> Report:
+    """A disk that fails at each statement of a workload in turn, for a few statements in a row."""
+    report, begun = Report(), time.monotonic()
+    first = simulate(seed, build, Script(ticks=ticks, crash_every=0))
+    for number in statements or range(1, first.statements + 1):
+        script = Script(ticks=ticks, crash_every=0, disk_error_at=number, disk_error_times=times)
+        report.add(simulate(seed, build, script), number)
+    report.seconds = time.monotonic() - begun
+    return report

@@ -42,6 +42,7 @@ class Outcome:
         crashes: How often the runner crashed, by the name of the point.
         passed: How often each point was passed.
         disk_errors: Statements that failed because of the disk.
+        statements: Statements that were run on the state.
         records: Records that the application wrote.
         windows: Windows that were compared.
         steps: Rolling windows that were compared.
@@ -54,6 +55,7 @@ class Outcome:
     passed: Counter[str] = field(default_factory=Counter)
     records: int = 0
     disk_errors: int = 0
+    statements: int = 0
     windows: int = 0
     steps: int = 0
     rotations: int = 0
@@ -67,6 +69,8 @@ class Script:
         ticks: Moments of the workload.
         crash_every: Points between two crashes, on average; 0 for none.
         crash_at: Crash at exactly this point of the whole run instead (1 is the first).
+        disk_error_at: This statement of the whole run fails (1 is the first), instead of disk errors by the seed.
+        disk_error_times: It, and those that follow, up to so many.
         rolling: Whether the runner makes rolling windows.
         rewrite: Changes statements on their way to the database (a mutant's hook).
     """
@@ -74,6 +78,8 @@ class Script:
     ticks: int = 120
     crash_every: int = 60
     crash_at: int = 0
+    disk_error_at: int = 0
+    disk_error_times: int = 1
     rolling: bool = True
     rewrite: Rewrite | None = None
 
@@ -107,17 +113,19 @@ class Simulation:
         self._opened = False
         self._down_for = 0
         self.points.arm(script.crash_at)
+        self.points.break_disk(script.disk_error_at, script.disk_error_times if script.disk_error_at else 0)
 
     def run(self) -> Outcome:
         """The whole story."""
         for _ in range(self.script.ticks):
             self._tick()
         self._settle()
+        self.outcome.disk_errors, self.outcome.statements = self.points.disk_errors, self.points.statements
+        self.points.break_disk(0, 0)
         self._compare()
         self._compare_late()
         self._end_life()
         self.outcome.crashes, self.outcome.passed = self.points.hit, self.points.passed
-        self.outcome.disk_errors = self.points.disk_errors
         self.outcome.records = len(self.application.written)
         return self.outcome
 
@@ -153,7 +161,7 @@ class Simulation:
                 self.rng.choice([self.files.deny, self.files.break_reads])(LOG)
         elif what == "clock" and self.habits.skewed:
             self.application.shift_clock()
-        elif what == "disk":
+        elif what == "disk" and not self.script.disk_error_at:
             self.points.break_disk(self.rng.randint(1, 40), self.rng.choice([1, 1, 2, 60]))
         elif what == "restart" and self.subject is not None:
             self._guarded(self.subject.close)
@@ -220,9 +228,11 @@ class Simulation:
             self._end_life()
         except StateError:
             self._survive()
+            return True
         except sqlite3.OperationalError:  # outside of a commit a service does not go on: it is started again
             self._expect_disk_fault()
             self._end_life()
+            return True
         except (PegelError, ArithmeticError, LookupError, TypeError, ValueError, OSError, sqlite3.Error) as error:
             self.outcome.wrong.append(f"the runner failed: {error!r}")
             self._end_life()
@@ -260,7 +270,8 @@ class Simulation:
             network.healed = True
         if not self.script.crash_at:
             self.points.arm(0)
-        self.points.break_disk(0, 0)
+        if not self.script.disk_error_at:
+            self.points.break_disk(0, 0)
         self.script = replace(self.script, crash_every=0)
         for _ in range(round(self._end_seconds() / END_STEP)):
             self._rest()

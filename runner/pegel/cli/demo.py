@@ -73,7 +73,7 @@ def demo(
 @contextlib.contextmanager
 def _child(module: str, *arguments: str) -> Iterator[None]:
     """Run one of our modules beside us; it is asked to stop at the end, and waited for."""
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - our own modules, no shell
         [sys.executable, "-m", module, *arguments],
         stdin=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for us; we pass it on in order
@@ -116,7 +116,8 @@ def _picture(directory: Path, terminal: Terminal) -> list[str]:
     from pegel.cli.timelines import timelines
 
     points = _points(directory)
-    title = f"{terminal.bold('pegel demo')}  {terminal.dim('a made-up speed-test server, counted live; Ctrl-C ends it')}"
+    told = "a made-up speed-test server, counted live; Ctrl-C ends it"
+    title = f"{terminal.bold('pegel demo')}  {terminal.dim(told)}"
     if len(points) < 2:
         return [title, "", "reading the last half hour of its log ..."]
     shown = timelines([_only(point, ("tests", "users")) for point in points])
@@ -159,9 +160,8 @@ def _facts(directory: Path) -> list[str]:
         return ["the runner is starting"]
     counters = facts["counters"]
     records = _sum(counters, "records_total")
-    rejects = ", ".join(
-        f"{one['value']:,} {one['labels']['reason'].replace('_', ' ')}" for one in counters if one["name"] == "rejects_total"
-    )
+    rejected = [(one["value"], one["labels"]["reason"]) for one in counters if one["name"] == "rejects_total"]
+    rejects = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for count, reason in rejected)
     archives = len(list((directory / "log").glob("*.gz")))
     size = sum(file.stat().st_size for file in (directory / "log").iterdir())
     return [

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from pegel.errors import StateError
 from pegel.metrics.compiled import CompiledMetric, compile_metric
-from pegel.metrics.errors import MetricErrors
 from pegel.metrics.definition import Metric
+from pegel.metrics.errors import MetricErrors
 from pegel.pipeline import registry
 from pegel.pipeline.delivery import Delivery, Outcome
 from pegel.pipeline.live import LiveMetric, Standing

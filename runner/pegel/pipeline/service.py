@@ -183,8 +183,12 @@ class Service:
 
     def _fold(self, chunks: Sequence[Chunk]) -> Future[Folded]:
         future = self._pool.submit(self._runner.fold, chunks)
-        future.add_done_callback(lambda _: (self._slots.release(), self._wake.set()))
+        future.add_done_callback(self._folded)
         return future
+
+    def _folded(self, _future: Future[Folded]) -> None:
+        self._slots.release()
+        self._wake.set()
 
     def _send(self, delivery: Delivery) -> None:
         """Send what is handed over, one request at a time."""

@@ -170,8 +170,9 @@ class SourceStage:
             f"coalesce({REJECT}, case when {TIME} is null then 'bad_time'"
             f" when {TIME} > {chunk.read_at + FUTURE} then 'future' end)"
         )
+        picked = [*wanted, TIME, POSITION, f"{reason} as {REJECT}", f"{number} as {_CHUNK}"]
         return batch.table(
-            f"select {', '.join([*wanted, TIME, POSITION, f'{reason} as {REJECT}', f'{number} as {_CHUNK}'])} from (select *, {when} as {TIME},"
+            f"select {', '.join(picked)} from (select *, {when} as {TIME},"
             f" {chunk.position} + {ROW} as {POSITION} from ({table.sql}))",
             {
                 **{name: kind for name, kind in table.columns.items() if name in self._wanted},

@@ -22,7 +22,8 @@ class Local(Sink):
 
     `pegel points` and the status page read it while the runner writes. There is one row per series and window;
     a correction replaces it, and so do the early values of open windows. The oldest points go first when they
-    are older than `max_age` (measured from the newest point of their metric) or when the file would outgrow `max_bytes`.
+    are older than `max_age` (measured from the newest point of their metric) or when the file would outgrow
+    `max_bytes`.
 
     Options:
         path: The database; without it `points.db` in the runner's state directory.

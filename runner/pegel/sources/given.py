@@ -79,7 +79,8 @@ class Given(Source):
             return raw
         from isal import igzip
 
-        return igzip.IGzipFile(fileobj=raw)  # type: ignore[no-any-return]
+        opened: io.BufferedIOBase = igzip.IGzipFile(fileobj=raw)  # type: ignore[no-untyped-call]
+        return opened
 
     def consume(self, piece: Piece, count: int, mark: str) -> Sequence[Position]:
         self._rest, self._mark = piece.data[count:], mark
