@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from pegel.errors import StateError
 from pegel.pipeline import Runner
 from pegel.sources.file import File
-from simulation.crashes import CrashPoints, Database
+from simulation.crashes import CrashConnection, CrashPoints, Database
 from simulation.oracle import Record
 from simulation.product import plan, product
 from simulation.proof import every_disk_error
@@ -41,13 +42,21 @@ def test_senders_go_on_with_the_deliveries_that_they_hold(tmp_path: Path) -> Non
         SimSink(Receiver("file", overwrites=False), points),
         SimView(Receiver("metrics", overwrites=True), points),
     ]
-    database = Database(points)
+    broken = []
+
+    def fail_commit(_: CrashConnection, sql: str) -> str:
+        if sql == "commit" and broken:
+            broken.clear()
+            raise sqlite3.OperationalError("database or disk is full")
+        return sql
+
+    database = Database(points, fail_commit)
     stage = Stage(tmp_path, clock, files, database.connect, sinks, Timing(), "auto")
     runner = Runner(plan(stage, File(path=LOG)), clock=clock, files=files, connect=database.connect)
     runner.open()
     held = list(runner.deliveries)
     clock.advance(300.0)
-    points.break_disk(1, 1)
+    broken.append(True)
     with pytest.raises(StateError):
         runner.step()
     runner.step()
