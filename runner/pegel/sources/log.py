@@ -85,6 +85,7 @@ class Log:
         """See what the directory holds; the next polls work out what it means."""
         course = self.course
         course.trouble = ""
+        self._check_descriptor()
         try:
             seen = self._look()
             again = self._look() if seen.archives != course.directory.archives else seen
@@ -125,11 +126,13 @@ class Log:
     def exhausted(self) -> bool:
         """Whether all that is there was offered."""
         course = self.course
+        if course.trouble:
+            return False
         working = self._work is not None or self._work_due or self._again or self._skip
         unread = course.reader is not None and not course.reader.at_end
         unflushed = len(course.chain) > 0 and not self._flushed
         held = bool(course.reason) or bool(course.late) or self._follows() or self._strays.are_left()
-        return not (working or unread or unflushed or held or course.trouble)
+        return not (working or unread or unflushed or held)
 
     def close(self) -> None:
         """Give every descriptor back."""
@@ -150,6 +153,16 @@ class Log:
         files, path = self._world.files, self.course.path
         self.course.home = home = files.resolve(path)
         return look(files, path, self.course.settings.archives, (home,) if home != path else ())
+
+    def _check_descriptor(self) -> None:
+        """Let go of a descriptor that fails, such as a stale one: the file may be opened again."""
+        reader = self.course.reader
+        if reader is None:
+            return
+        try:
+            reader.stat()
+        except OSError:
+            self._detach(reader)
 
     def _notice_rotation(self) -> None:
         reader = self.course.reader
@@ -236,6 +249,9 @@ class Log:
         except (UnreadyError, DamagedError):
             self._detach(reader)
             return None
+        except OSError:
+            self._detach(reader)  # the same content may be readable in another file
+            raise
         if found is None:
             return None
         course.keep_place(reader)
