@@ -115,6 +115,7 @@ class SimFile:
         self._files = files
         self._inode = inode
         self._closed = False
+        self.stale = False
         inode.descriptors += 1
 
     def stat(self) -> FileStat:
@@ -138,6 +139,8 @@ class SimFile:
     def _live(self) -> Inode:
         if self._closed:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        if self.stale:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
         return self._inode
 
 
@@ -307,6 +310,11 @@ class SimFiles:
     def break_reads(self, path: str, error: int = errno.EIO) -> None:
         """Reading this file fails until `heal`, through open descriptors too."""
         self._node(path).read_error = error
+
+    def make_stale(self) -> None:
+        """Every descriptor of the runner fails for ever, as after a network file system came back."""
+        for handle in self._handles:
+            handle.stale = True
 
     def heal(self) -> None:
         """End every `deny` and `break_reads`."""
