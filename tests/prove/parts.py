@@ -14,7 +14,7 @@ from pathlib import Path
 from prove.sigkill import Loop
 from simulation.mutants import MUTANTS
 from simulation.product import BUILDS
-from simulation.proof import Report, every_crash, prove
+from simulation.proof import Report, every_crash, every_disk_error, prove
 from simulation.simulation import Script, simulate
 
 REPOSITORY = Path(__file__).parents[2]
@@ -54,14 +54,18 @@ class Finding:
 def crashes(budget: Budget, seed: int) -> Finding:
     """Random stories with crashes at named points."""
     script = Script(ticks=60)
-    reports = [prove(build, seed=seed, crashes=budget.crashes // len(BUILDS), script=script) for build in BUILDS]
-    return _of(*reports)
+    return _of(prove(BUILDS[-1], seed=seed, crashes=budget.crashes, script=script))
 
 
 def enumerated(budget: Budget, seed: int) -> Finding:
     """Every single crash of short stories."""
     build = BUILDS[-1]
     return _of(*(every_crash(build, seed=seed + n, ticks=8) for n in range(budget.enumerated)))
+
+
+def disk(budget: Budget, seed: int) -> Finding:
+    """A disk that fails at every statement of short stories, twice in a row."""
+    return _of(*(every_disk_error(BUILDS[-1], seed=seed + n, ticks=8) for n in range(budget.enumerated)))
 
 
 def sigkill(budget: Budget, seed: int) -> Finding:
@@ -109,6 +113,7 @@ def _of(*reports: Report) -> Finding:
 PARTS: dict[str, Callable[[Budget, int], Finding]] = {
     "crashes": crashes,
     "enumerated": enumerated,
+    "disk": disk,
     "sigkill": sigkill,
     "mutants": mutants,
     "properties": properties,

@@ -20,7 +20,9 @@ from pegel.seams import OpenFile
 from pegel.sinks import Point
 from pegel.sources import Source
 from pegel.sources.content import Content, Plain, Steps
+from pegel.sources.course import Course
 from pegel.sources.file import File
+from pegel.sources.finding import Finding, _Found
 from pegel.sources.identity import EDGE, Checkpoint, Stream
 from pegel.sources.log import Log
 from pegel.sources.recognise import Fit, Inspector, Verdict
@@ -239,6 +241,8 @@ class _FileChanged(_Changed):
 
     log: type[Log] | None = None
     inspector: type[Inspector] | None = None
+    course: type[Course] | None = None
+    finding: type[Finding] | None = None
 
     def source(self) -> Source:
         mutant = self
@@ -252,10 +256,10 @@ class _FileChanged(_Changed):
 
     def break_log(self, log: Any) -> None:
         """Exchange the parts of a log before it reads anything."""
-        if self.log is not None:
-            log.__class__ = self.log
-        if self.inspector is not None:
-            log._inspector.__class__ = self.inspector
+        exchanged = ((log, self.log), (log._inspector, self.inspector), (log.course, self.course))
+        for part, broken in (*exchanged, (log._finding, self.finding)):
+            if broken is not None:
+                part.__class__ = broken
 
 
 class _NewArchiveInspector(Inspector):
@@ -271,16 +275,18 @@ class ArchiveIsNew(_FileChanged):
     inspector = _NewArchiveInspector
 
 
-class _SkippingLog(Log):
-    def _fitting_archive(self, stream: Stream, read: Checkpoint) -> Steps[tuple[Entry | None, Entry | None, bool]]:
-        entry, part, waiting = yield from super()._fitting_archive(stream, read)
-        return (None, entry, waiting) if entry is not None and entry.packed else (entry, part, waiting)
+class _SkippingFinding(Finding):
+    def _archives(self, stream: Stream, read: Checkpoint) -> Steps[_Found]:
+        found = yield from super()._archives(stream, read)
+        if found.whole is not None and found.whole.packed:
+            return _Found(part=found.whole, waiting=found.waiting)
+        return found
 
 
 class ArchiveIsSkipped(_FileChanged):
     """A compressed archive of a file that was read in part counts as read."""
 
-    log = _SkippingLog
+    finding = _SkippingFinding
 
 
 class _InodeInspector(Inspector):
@@ -303,8 +309,8 @@ class InodeOnly(_FileChanged):
 
 class _CarelessLog(Log):
     def _finish_front(self) -> None:
-        assert self._front is not None
-        self._chain.drop(self._front)
+        assert self.course.front is not None
+        self.course.chain.drop(self.course.front)
         super()._finish_front()
 
 
@@ -314,18 +320,18 @@ class NoCarry(_FileChanged):
     log = _CarelessLog
 
 
-class _ImpatientLog(Log):
-    def _keeps_waiting(self, entry: Entry, error: Exception) -> bool:  # noqa: ARG002
+class _ImpatientCourse(Course):
+    def keeps_waiting(self, entry: Entry, error: Exception) -> bool:  # noqa: ARG002
         return False
 
-    def _is_in_the_making(self) -> bool:
+    def is_in_the_making(self) -> bool:
         return False
 
 
 class NoBarrier(_FileChanged):
     """An archive that is not complete yet does not hold back what comes after it."""
 
-    log = _ImpatientLog
+    course = _ImpatientCourse
 
 
 class _PrefixInspector(Inspector):
@@ -346,8 +352,8 @@ class FinishedMatchesAnyLength(_FileChanged):
 
 class _HastyLog(Log):
     def _must_move(self) -> bool:
-        reader = self._reader
-        return reader is not None and reader.at_end and not self._is_live(reader)
+        reader = self.course.reader
+        return reader is not None and reader.at_end and not self.course.is_live(reader)
 
 
 class NoWaitForTheWriter(_FileChanged):

@@ -42,7 +42,7 @@ def test_senders_go_on_with_the_deliveries_that_they_hold(tmp_path: Path) -> Non
         SimSink(Receiver("file", overwrites=False), points),
         SimView(Receiver("metrics", overwrites=True), points),
     ]
-    broken = []
+    broken: list[bool] = []
 
     def fail_commit(_: CrashConnection, sql: str) -> str:
         if sql == "commit" and broken:
