@@ -12,7 +12,20 @@ PACKAGE = Path(__file__).parents[1] / "runner" / "pegel"
 
 COMPONENTS = ("sources", "formats", "enrichers", "metrics", "state", "sinks")
 
-ROOT_MODULES = {"arrow", "errors", "eventtime", "logs", "plan", "seams", "secret", "sql", "sqlnames", "table", "units"}
+ROOT_MODULES = {
+    "arrow",
+    "errors",
+    "eventtime",
+    "logs",
+    "memory",
+    "plan",
+    "seams",
+    "secret",
+    "sql",
+    "sqlnames",
+    "table",
+    "units",
+}
 
 ALLOWED = {
     # a component knows its own room and the root modules; these exceptions are contracts, not machinery

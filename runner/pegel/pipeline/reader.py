@@ -20,7 +20,7 @@ _FIRST_DELAY, _LONGEST_DELAY = 0.5, 30.0
 _FULL = 1 << 20
 """Bytes; after a piece of at least this size there is probably more."""
 
-_GROUP = 24 << 20
+_GROUP = 16 << 20
 """Bytes that are folded together at most, about."""
 
 

@@ -7,14 +7,15 @@ A thread per source reads and frames; a pool parses and folds; a thread per sink
 from __future__ import annotations
 
 import logging
-import queue
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
 from pegel.errors import StateError
+from pegel.memory import give_back
 from pegel.pipeline.delivery import Delivery
 from pegel.pipeline.runner import Runner, worker_count
 from pegel.pipeline.stage import Chunk, Folded
@@ -28,8 +29,11 @@ _TICK = 1.0
 _RETRY_STATE = 5.0
 """Seconds until a commit that failed is tried again."""
 
-_CHUNKS_PER_TURN = 64
-"""Chunks merged in one commit at most."""
+_GROUPS_PER_TURN = 4
+"""Folds merged in one commit at most: what they hold in memory until then stays small."""
+
+_GROUPS_AHEAD = 0
+"""Groups that may wait for the turn beside those that are being folded."""
 
 
 class Service:
@@ -41,14 +45,15 @@ class Service:
         self._clock = runner.clock
         self._wake = threading.Event()
         self._workers = worker_count(runner.plan.runner.workers)
-        self._chunks: queue.SimpleQueue[Future[Folded]] = queue.SimpleQueue()
-        self._slots = threading.Semaphore(self._workers)
+        self._folds: deque[Future[Folded]] = deque()
+        self._slots = threading.Semaphore(self._workers + _GROUPS_AHEAD)
         self._pool = ThreadPoolExecutor(self._workers, "fold")
         self._done = threading.Event()
         self._threads: list[threading.Thread] = []
         self._broken: BaseException | None = None
         self._last_commit = float("-inf")
         self._state_trouble = ""
+        self._busy = False
 
     # -- the thread of the state --------------------------------------------------------------------
 
@@ -107,20 +112,26 @@ class Service:
         self._gather()
         self._runner.collect_outcomes()
         self._commit_if_needed()
+        if self._busy and self._runner.caught_up():
+            self._busy = False
+            give_back()  # once, after a backlog: while it lasts, the next group wants the same pages
 
     def _gather(self) -> None:
-        """Take folds in order; wait for more only while some are on their way and the commit may wait."""
+        """Take folds in order, as many as are ready; wait for one only where that holds up no commit."""
         deadline = self._last_commit + self._runner.plan.runner.commit_interval
-        for _ in range(_CHUNKS_PER_TURN):
-            late = self._clock.monotonic() >= deadline
-            try:
-                future = self._chunks.get_nowait()
-            except queue.Empty:
+        if self._state_trouble:
+            return  # what was taken before is tried again first
+        for _ in range(_GROUPS_PER_TURN):
+            if not self._folds:
                 return
-            if late and self._runner.holding and not future.done():
-                self._runner.take(future.result())
+            if self._runner.holding and self._clock.monotonic() >= deadline and not self._next_is_ready():
                 return
-            self._runner.take(future.result())
+            self._runner.take(self._folds.popleft().result())
+            self._busy = True
+            self._slots.release()
+
+    def _next_is_ready(self) -> bool:
+        return self._folds[0].done()
 
     def _commit_if_needed(self) -> None:
         if not self._runner.commit_due():
@@ -136,7 +147,7 @@ class Service:
             log.warning("the state can be written again")
             self._state_trouble = ""
         self._last_commit = self._clock.monotonic()
-        if not self._chunks.empty():
+        if self._folds:
             self._wake.set()
 
     def _pause(self, error: StateError) -> None:
@@ -178,17 +189,13 @@ class Service:
         """Let a worker fold chunks; waits while too many are on their way."""
         while not self._done.is_set():
             if self._slots.acquire(timeout=0.2):
-                self._chunks.put(self._fold(chunks))
+                self._folds.append(self._fold(chunks))
                 return
 
     def _fold(self, chunks: Sequence[Chunk]) -> Future[Folded]:
         future = self._pool.submit(self._runner.fold, chunks)
-        future.add_done_callback(self._folded)
+        future.add_done_callback(lambda _: self._wake.set())
         return future
-
-    def _folded(self, _future: Future[Folded]) -> None:
-        self._slots.release()
-        self._wake.set()
 
     def _send(self, delivery: Delivery) -> None:
         """Send what is handed over, one request at a time."""

@@ -21,8 +21,8 @@ Key = tuple[int, int, int]
 """(epoch, part, series) within one pane of one metric."""
 
 _SKETCH = -1
-_OVERHEAD = 300
-"""Bytes that an array in memory costs beside its members, about."""
+_OVERHEAD = 700
+"""Bytes that a set in memory costs beside its members, about."""
 
 
 class HashSet:
@@ -61,7 +61,7 @@ class Members:
         budget: Bytes of members kept in memory.
     """
 
-    def __init__(self, connection: sqlite3.Connection, budget: int = 32 * 2**20) -> None:
+    def __init__(self, connection: sqlite3.Connection, budget: int = 8 * 2**20) -> None:
         self._connection = connection
         self._budget = budget
         self._panes: OrderedDict[tuple[int, int], dict[Key, HashSet]] = OrderedDict()
@@ -71,7 +71,10 @@ class Members:
     def add(self, metric: int, pane: int, key: Key, members: Hashes, approximate_over: int | None = None) -> None:
         """Put sorted, distinct members into a set; part of the running transaction."""
         sets = self.pane(metric, pane)
-        found = sets.setdefault(key, HashSet([]))
+        found = sets.get(key)
+        if found is None:
+            found = sets[key] = HashSet([])
+            self._sizes[metric, pane] += _OVERHEAD
         if found.sketch is not None:
             found.sketch.update(members)
             self._store(metric, pane, key, _SKETCH, found.sketch.pack())
