@@ -109,7 +109,7 @@ def main() -> None:
     measure("combined log, 3 columns", combined, data, few)
     measure("combined log, all 9 columns", combined, data, set(combined.columns()))
     pattern = Lines(
-        pattern=r'^(?P<who>\S+) - (?P<session>\S+) \[(?P<time>[^\]]+)\] "(?P<request>.*?)" (?P<status>\d{3}) (?P<n>\d+) '
+        pattern=r'^(?P<who>\S+) - (?P<session>\S+) \[(?P<time>[^\]]+)\] "(?P<request>.*?)" (?P<status>\d+) (?P<n>\d+) '
     )
     measure("pattern, 3 columns", pattern, data, few)
 

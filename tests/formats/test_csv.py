@@ -3,13 +3,14 @@ from __future__ import annotations
 import csv
 import io
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from formats.streams import read
 from pegel.formats import End
-from pegel.formats.csv import Csv
+from pegel.formats.csv import Csv, _Reader, _Separated
 from pegel.units import Size
 
 FORM = Csv(types={"a": "varchar", "n": "bigint"}, max_record=Size(64))
@@ -70,6 +71,13 @@ def test_each_rule_of_quoting(line: str, row: tuple[object, ...] | None, reason:
     result = read(FLAT, f"before,0\n{line}\nafter,9\n".encode())
     assert result.rows == [("before", 0), *([row] if row else []), ("after", 9)]
     assert result.rejects == ({reason: 1} if reason else {})
+
+
+def test_separators_in_quotes_leave_a_line_plain() -> None:
+    """Otherwise every line of an export that quotes everything would be read one by one."""
+    frames = FLAT.split(b'"a,b",1\nc,"2"\n"say ""x""",3\n', End.MORE)
+    separated = _Separated(frames.block.lines, frames.block.marks, _Reader(b",", b'"'))
+    assert separated.plain(np.arange(3), 2).tolist() == [True, True, False]
 
 
 def test_s40_a_line_over_the_cap_is_skipped() -> None:

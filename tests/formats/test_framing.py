@@ -157,6 +157,25 @@ def test_s41_nothing_continues_across_a_hole() -> None:
         assert result.rejects == {"malformed": 1, "nul_hole": 1, "orphan_fragment": 1}
 
 
+def test_s41_a_file_that_begins_with_a_hole_does_not_continue_a_line() -> None:
+    first, second = b'12 - [t] "GE', b'\0\0\0T" 200 ""\n13 - [t] "G" 200 ""\n'
+    for cuts in [(), range(60)]:
+        result = read(FORMATS["complete"], first + second, cuts, seams=[len(first)])
+        assert [row[2] for row in result.rows] == ["G"]
+        assert result.rejects == {"malformed": 1, "nul_hole": 1, "orphan_fragment": 1}
+
+
+def test_s41_half_a_line_behind_a_hole_belongs_to_no_record() -> None:
+    result = read(FORMATS["next"], b"12 - a\n\0\0bc\n", seams=[10])
+    assert result.rejects == {"nul_hole": 1, "orphan_fragment": 1}
+
+
+def test_s41_a_record_does_not_wait_behind_a_hole() -> None:
+    """A hole may be gigabytes: what it ends is settled, so that it can be used up."""
+    piece = b'12 - [t] "HI gu\n' + bytes(100)
+    assert FORMATS["complete"].split(piece, End.MORE).consumed == len(piece)
+
+
 def test_s42_nul_bytes_within_a_line_are_left_out() -> None:
     result = read(WORDS, b"a\0\0b\0c\n\n")
     assert words(result) == ["abc"]

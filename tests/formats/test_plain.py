@@ -22,6 +22,8 @@ TEMPLATES = {
     "level={level} msg={msg} took={took:float}ms": None,
     "{a}; {b}; {} {c:hex(8)} {d}": None,
     "<{a}><{b}>{c:int}": "",
+    "{a:float}e{b}": None,
+    '"{a}" "{b}" "{c}" {d}': None,
 }
 NEVER = Judge(lambda _: False, lambda _: False)
 FILLER = b"\n" + b"filler that makes the lines before it end well before the end of the piece " * 4
@@ -101,6 +103,19 @@ GOOD = {
     "{a} {b:int} {c:float}": b"word 12 0.5",
     "level={level} msg={msg} took={took:float}ms": b"level=info msg=hello took=12.5ms",
     "{a}; {b}; {} {c:hex(8)} {d}": b"a b; c d; x 0123abcd rest",
+    '"{a}" "{b}" "{c}" {d}': b'"x" "y y" "" rest',
+}
+TRICKY = {
+    OOKLA: [
+        b'- s] "x" 200 1 "" "b [t] "r" 200 1 "" "a"',
+        b'- s] "s [t] "r" 200 1 "" "a"',
+        b'- s"s [t] "r" 200 1 "" "a"',
+        b'- s [t] "r" 200 1 "a"',
+        b'- s [t "r" 200 1 "" "a"',
+    ],
+    "{a:float}e{b}": [b"1e5", b"1e5e6", b"1.5ex", b"1.", b"1.2.3e4", b"1e5x"],
+    "{a} {b:int} {c:float}": [b"x -5 1", b"x 5 -1", b"x  5 1", b"x 5 1 "],
+    "{a}|{b:float}|{c:hex}|{d}": [b"x|-|-|y", b"x|-1|ff|y", b"x|-|-5|y", b"||||", b"x|1|-|"],
 }
 
 
@@ -110,6 +125,13 @@ def test_good_lines_are_plain(template: str) -> None:
     fast, slow, plain = both(template, [GOOD[template]] * 50)
     assert_same(fast, slow)
     assert plain == 50
+
+
+@pytest.mark.parametrize("template", TRICKY)
+def test_lines_that_look_plain_are_not_taken_for_it(template: str) -> None:
+    """Each has its separators in a place where a quick look would cut the wrong field."""
+    start = b"0" * 40 + b" " if template == OOKLA else b""
+    assert_same(*both(template, [start + line for line in TRICKY[template]] * 2)[:2])
 
 
 def test_a_line_that_is_odd_leaves_the_others_plain() -> None:

@@ -90,7 +90,7 @@ def test_columns_have_the_types_of_the_fields() -> None:
      "{}", "{a:int}0{b}", "{a:hex}f{b}"],
 )  # fmt: skip
 def test_a_template_that_cannot_be_meant_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="field|template|hex|brace|belong|nothing"):
+    with pytest.raises(ValueError, match=r"field|template|hex|brace|belong|nothing"):
         Template(text)
 
 

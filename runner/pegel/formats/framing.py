@@ -315,7 +315,7 @@ class _Work:
             if self.piece.startswith(_BOM, self.starts[line], self.ends[line]):
                 self.starts = self.starts.copy()
                 self.starts[line] += len(_BOM)
-        self.ends = self.ends - ((self.text[self.ends - 1] == _RETURN) & (self.ends > self.starts))
+        self.ends = self.ends - (self.text[self.ends - 1] == _RETURN)
 
     def _keep(self, keep: Mask) -> None:
         before = np.concatenate([np.zeros(1, np.int64), np.cumsum(keep)])

@@ -231,11 +231,10 @@ class _Walk:
         return np.where(good, length, 0)
 
     def _null(self, length: Offsets) -> Offsets:
-        """A dash that stands for no value is plain too, where it is not the sign of a number."""
+        """A dash that stands for no value is plain too; that of a number is not, since no literal fits behind it."""
         if self._template.null != b"-":
             return length
-        dash = (self._text[self._at] == ord("-")) & ~_digits(self._text[self._at + 1])
-        return np.where(dash, 1, length)
+        return np.where(self._text[self._at] == ord("-"), 1, length)
 
 
 def _words(piece: bytes) -> NDArray[np.uint64]:
