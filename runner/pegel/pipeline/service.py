@@ -36,6 +36,10 @@ _GROUPS_AHEAD = 0
 """Groups that may wait for the turn beside those that are being folded."""
 
 
+_MUCH = 4 << 20
+"""Bytes; a backlog is what has folds of this size."""
+
+
 class Service:
     """Runs an open runner until `stop` is set, or until all there is was read and delivered."""
 
@@ -126,8 +130,9 @@ class Service:
                 return
             if self._runner.holding and self._clock.monotonic() >= deadline and not self._next_is_ready():
                 return
-            self._runner.take(self._folds.popleft().result())
-            self._busy = True
+            folded = self._folds.popleft().result()
+            self._busy = self._busy or folded.consumed >= _MUCH
+            self._runner.take(folded)
             self._slots.release()
 
     def _next_is_ready(self) -> bool:

@@ -82,6 +82,11 @@ class Folded:
     chunks: Sequence[Counted]
     partials: dict[int, Partials] = field(default_factory=dict)
 
+    @property
+    def consumed(self) -> int:
+        """Bytes used up."""
+        return sum(one.chunk.consumed for one in self.chunks)
+
 
 def chunk(source: str, piece: Piece, frames: Frames, positions: Sequence[Position], read_at: int) -> Chunk:
     """Bind a piece to its frames and to the positions behind them."""
