@@ -15,19 +15,16 @@ from simulation.product import BUILDS, Product
 from simulation.simulation import Script, simulate
 from simulation.stage import Stage
 
-PINNED = {"NotFrozen": 20, "HalfWrittenArchive": 20, "NoBarrier": 37, "FinishedMatchesAnyLength": 11}
-"""The seed that catches a mutant, where it is none of the usual ones. A crash is placed by counting points, so
-after a change of the product another seed may be needed."""
-
-USUAL = (3, 7)
+SEEDS = (3, 7, 9, 0, 37)
+"""Pinned: the first of them catch most mistakes, one of them each. A crash is placed by counting points, so after
+a change of the product another seed may be needed."""
 
 SCRIPT = Script(ticks=60)
 
 
 def caught(mutant: Mutant) -> bool:
     """Whether numbers are wrong, and not only the program."""
-    seeds = (PINNED[mutant.name],) if mutant.name in PINNED else USUAL
-    outcomes = (simulate(seed, mutant.build, replace(SCRIPT, rewrite=mutant.rewrite)) for seed in seeds)
+    outcomes = (simulate(seed, mutant.build, replace(SCRIPT, rewrite=mutant.rewrite)) for seed in SEEDS)
     return any(not sentence.startswith("the runner") for outcome in outcomes for sentence in outcome.wrong)
 
 
@@ -36,7 +33,7 @@ def test_a_broken_product_is_caught(mutant: Mutant) -> None:
     assert caught(mutant), mutant.mistake
 
 
-@pytest.mark.parametrize("seed", sorted({*USUAL, *PINNED.values()}))
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("sound", BUILDS, ids=lambda sound: sound.__name__)
 def test_the_product_is_right_where_its_broken_variants_are_caught(
     seed: int, sound: Callable[[Stage], Product]
