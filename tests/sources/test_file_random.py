@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -22,18 +22,33 @@ PACKINGS = ("none", "in_place", "hidden", "delayed")
 ROUNDS = int(os.environ.get("PEGEL_ROUNDS", "40"))
 
 
+class Racing(SimFiles):
+    """A directory that may change just after it was listed."""
+
+    racer: Callable[[], object] | None = None
+
+    def glob(self, pattern: str) -> Sequence[str]:
+        names = super().glob(pattern)
+        if self.racer is not None:
+            self.racer()
+        return names
+
+
 def play(seed: int, method: str, naming: str, packing: str, steps: int = 60) -> tuple[Rotator, Runner]:
     dice = random.Random(f"{seed} {method} {naming} {packing}")
     clock = SimClock()
-    files = SimFiles(clock)
+    files = Racing(clock)
     banner, gaps = dice.random() < 0.3, dice.random() < 0.3
     rotator = Rotator(files, clock, dice, method, naming, packing, banner, gaps)  # type: ignore[arg-type]
     runner = Runner(files, clock, {"piece_size": dice.choice([50, 300, 8 * 2**20])})
+    if dice.random() < 0.4:
+        files.racer = lambda: dice.random() < 0.15 and dice.choice([rotator.rotate, rotator.step])()
     weights = {
         "write": 6, "read": 12, "commit": 4, "rotate": 2, "step": 6, "tick": 6, "kill": 1, "stop": 1, "rest": 1,
     }  # fmt: skip
     for _ in range(steps):
         act(dice.choices(list(weights), list(weights.values()))[0], rotator, runner, dice)
+    files.racer = None
     rotator.finish_line()
     rotator.finish()
     if runner.source is None:

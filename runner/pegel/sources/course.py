@@ -17,9 +17,9 @@ from pegel.sources import World
 from pegel.sources.chain import Chain
 from pegel.sources.content import Plain
 from pegel.sources.identity import Checkpoint, FileKey, Stream, crc_of_zeros
-from pegel.sources.inflate import Limits
+from pegel.sources.inflate import Limits, UnreadyError
 from pegel.sources.reader import Reader
-from pegel.sources.rotation import Directory, Entry, is_packed_name
+from pegel.sources.rotation import Directory, Entry, is_packed_name, look
 
 _FORGET_AFTER = 86_400.0
 """Seconds after which a finished stream without a file cannot be met any more."""
@@ -57,6 +57,7 @@ class Course:
         chain: What was read of the main run and is not consumed.
         late: Readers of archives that came too late for the main run, the first one being read.
         orphans: Late streams whose file has to be found again.
+        basis: The look that the work in progress began with; a later one does not change what it started from.
         home: Where the live path leads to, through every link.
         dirty: Streams whose stored position is not up to date.
         reason: Why reading is held, empty while it is not.
@@ -89,6 +90,7 @@ class Course:
         }
         self.continued: dict[FileKey, Stream] = {}
         self.directory = Directory(None)
+        self.basis = self.directory
         self.home = path
         self.dirty: dict[str, Stream] = {}
         self.reason = ""
@@ -251,6 +253,23 @@ class Course:
 
     # --- a new look at the directory
 
+    def look(self) -> Directory:
+        """What is there now."""
+        files = self.world.files
+        self.home = files.resolve(self.path)
+        homes = (self.home,) if self.home != self.path else ()
+        return look(files, self.path, self.settings.archives, homes)
+
+    def confirm(self) -> None:
+        """What is decided now rests on what is there, not on what was there a moment ago.
+
+        Raises:
+            UnreadyError: A rotation went on since the directory was looked at.
+        """
+        now, then = self.look(), self.basis
+        if (now.archives, now.unfinished) != (then.archives, then.unfinished) or not _goes_on(then.live, now.live):
+            raise UnreadyError(f"the files of {self.path} changed")
+
     def see(self, new: Directory) -> None:
         """The directory was looked at: keep names and timers up to date, and forget what is gone."""
         self._find_continued(new)
@@ -294,6 +313,13 @@ class Course:
         if self.directory.live is not None and not (self.reader is not None and self.is_live(self.reader)):
             count += self.directory.live.size
         return count
+
+
+def _goes_on(then: FileStat | None, now: FileStat | None) -> bool:
+    """Whether a live file is the same and did not become shorter."""
+    if then is None or now is None:
+        return then is now
+    return same_file(then, now) and now.size >= then.size
 
 
 def with_zeros(read: Checkpoint, end: int) -> Checkpoint:

@@ -157,11 +157,12 @@ class Finding:
         elif course.age("front") < course.settings.rotate_wait:
             course.hold(f"the rest of {stream.id} is not found")
         else:
-            course.counts["lost_streams"] += 1
             self._give_up(stream, read, fate="lost")
+            course.counts["lost_streams"] += 1
 
     def _give_up(self, stream: Stream, read: Checkpoint, fate: str) -> None:
         """What was read of it is all that there will ever be."""
+        self._course.confirm()
         missing = max(0, stream.seen - read.offset)
         if missing:
             self._course.counts["bytes_lost_estimate"] += missing

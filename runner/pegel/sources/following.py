@@ -7,6 +7,7 @@ from pegel.sources.course import Course
 from pegel.sources.identity import Checkpoint, Stream
 from pegel.sources.inflate import DamagedError, UnreadyError
 from pegel.sources.owners import Owned, Owners
+from pegel.sources.reader import Reader
 from pegel.sources.recognise import Fit, Inspector
 from pegel.sources.rotation import Entry
 
@@ -52,9 +53,17 @@ class Following:
                 return True
             course.hold(f"{entry.name} cannot be read yet: {error}")
             return False
-        course.admit(reader.stream)
-        course.use(reader)
+        self._use(reader)
         return False
+
+    def _use(self, reader: Reader) -> None:
+        try:
+            self._course.confirm()
+        except UnreadyError:
+            reader.close()
+            raise
+        self._course.admit(reader.stream)
+        self._course.use(reader)
 
     def _copied_from_live(self, entry: Entry) -> Steps[Fit]:
         """Whether the youngest archive is a copy of the live file, which will be truncated in a moment."""
@@ -76,7 +85,6 @@ class Following:
             if replaced is not None:
                 place = course.chain.read_to(replaced).offset
                 reader = yield from self._inspector.reader(entry, replaced, place, archive=False)
-                replaced.end, replaced.done = None, False
             else:
                 if entry.packed:
                     yield from self._inspector.whole(entry)
@@ -85,8 +93,9 @@ class Following:
             if entry.packed and course.keeps_waiting(entry, error):
                 course.hold(f"{course.path} cannot be read yet: {error}")
             return
-        course.admit(reader.stream)
-        course.use(reader)
+        self._use(reader)
+        if replaced is not None:
+            replaced.end, replaced.done = None, False
 
     def _replaced(self, entry: Entry) -> Steps[Stream | None]:
         """The last stream, if its file is gone and the live one begins with all of it (an editor, rsync)."""

@@ -43,7 +43,7 @@ from pegel.sources.inflate import DamagedError, UnreadyError
 from pegel.sources.owners import Owners
 from pegel.sources.reader import Reader, ReplacedError
 from pegel.sources.recognise import Inspector
-from pegel.sources.rotation import Directory, is_packed_name, look
+from pegel.sources.rotation import is_packed_name
 from pegel.sources.skipping import Skipping
 from pegel.sources.strays import Strays
 
@@ -87,8 +87,8 @@ class Log:
         course.trouble = ""
         self._check_descriptor()
         try:
-            seen = self._look()
-            again = self._look() if seen.archives != course.directory.archives else seen
+            seen = course.look()
+            again = course.look() if seen.archives != course.directory.archives else seen
         except OSError as error:
             course.trouble = f"{course.path} cannot be looked at: {error.strerror or error}"
             return
@@ -149,11 +149,6 @@ class Log:
 
     # --- working out what the directory means
 
-    def _look(self) -> Directory:
-        files, path = self._world.files, self.course.path
-        self.course.home = home = files.resolve(path)
-        return look(files, path, self.course.settings.archives, (home,) if home != path else ())
-
     def _check_descriptor(self) -> None:
         """Let go of a descriptor that fails, such as a stale one: the file may be opened again."""
         reader = self.course.reader
@@ -196,6 +191,7 @@ class Log:
 
     def _steps(self) -> Steps[None]:
         course = self.course
+        course.basis = course.directory
         if self._skip:
             yield from Skipping(course, self._inspector).skip()
             self._skip, self._save = False, True

@@ -23,9 +23,12 @@ class Reader:
         archive: It was an archive already when it was opened.
         head: The first bytes of the content before its place.
         tail: The last bytes before its place.
+        size: The size that it was seen with; a file that is shorter was cut.
     """
 
-    def __init__(self, stream: Stream, content: Content, name: str, *, archive: bool, head: bytes, tail: bytes) -> None:
+    def __init__(
+        self, stream: Stream, content: Content, name: str, *, archive: bool, head: bytes, tail: bytes, size: int = 0
+    ) -> None:
         self.stream = stream
         self.content = content
         self.name = name
@@ -36,6 +39,7 @@ class Reader:
         self.moved_at = 0.0
         self._head = head
         self._tail = tail
+        self._size = size
         self._rest = b""
         self._seen: tuple[int, int] | None = None
 
@@ -136,7 +140,7 @@ class Reader:
     def _is_same(self, plain: Plain, end: int) -> bool:
         """The bytes around our place are what they were; asked after a read, it vouches for the read."""
         return (
-            plain.stat().size >= end
+            plain.stat().size >= max(end, self._size)
             and plain.file.pread(len(self._tail), self.place - len(self._tail)) == self._tail
             and plain.file.pread(len(self._head), 0) == self._head
         )

@@ -298,7 +298,8 @@ class Inspector:
             if place == stream.offset:
                 stream.tail = tail
             opened.pop_all()
-        return Reader(stream, content, entry.name, archive=archive, head=head, tail=tail)
+        size = entry.stat.size
+        return Reader(stream, content, entry.name, archive=archive, head=head, tail=tail, size=size)
 
     @staticmethod
     def _plain_at(file: OpenFile, stream: Stream, place: int) -> tuple[Content, bytes, bytes]:

@@ -82,6 +82,8 @@ def look(files: Files, live: str, archives: Sequence[str], homes: Sequence[str] 
     Raises:
         OSError: The live path is there but cannot be looked at.
     """
+    # The live file first: what its truncation or disappearance has put into an archive is then surely seen.
+    seen = _live_stat(files, live)
     names = _archive_names(files, (live, *homes), archives)
     entries: list[Entry] = []
     unfinished: list[tuple[str, int]] = []
@@ -91,7 +93,7 @@ def look(files: Files, live: str, archives: Sequence[str], homes: Sequence[str] 
             foreign += 1
         else:
             _sort_in(files, name, entries, unfinished)
-    return Directory(_live_stat(files, live), _by_age(live, entries), tuple(unfinished), foreign)
+    return Directory(seen, _by_age(live, entries), tuple(unfinished), foreign)
 
 
 def is_under(files: Files, name: str, roots: Iterable[str]) -> bool:
