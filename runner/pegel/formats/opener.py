@@ -116,7 +116,7 @@ def _simple(pattern: str) -> list[Ranges] | None:
         sets += [ranges] * (int(times[1]) if times else 1)
         if _LOOSE.match(pattern, at) or len(sets) > _LONGEST or len(ranges) > _MANY_RANGES:
             return None
-    return sets
+    return sets or None
 
 
 def _ranges(token: re.Match[str]) -> Ranges:

@@ -20,7 +20,7 @@ _PART = re.compile(
     r"""\\Q.*?(?:\\E|\Z)                                   # quoted text
       | \\.                                               # an escaped character
       | \[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]           # a set
-      | \(\?P?<(?P<name>[^>=!]*)>                         # a named group
+      | \(\?P<(?P<name>[^>]*)>                            # a named group
       | \(\?                                              # flags, or a group that is not captured
       | (?P<group>\()                                     # a group without a name
     """,
