@@ -179,7 +179,8 @@ def _field(text: str) -> Field:
     found = _FIELD.fullmatch(text)
     if found is None or (found[3] and found[2] != "hex"):
         raise ValueError(
-            f'"{{{text}}}" is no field; write {{name}}, {{name:int}}, {{name:float}}, {{name:hex}}, {{name:hex(40)}}'
+            f'"{{{text}}}" is no field; there are {{name}}, {{name:int}}, {{name:float}}, {{name:hex}}, '
+            "{name:hex(40)}"
         )
     width = int(found[3] or 0)
     if found[3] and not 0 < width <= MAX_HEX:
