@@ -52,7 +52,7 @@ class Story:
         self._leave()
 
     def meet_nothing(self) -> None:
-        """There is no log yet; only the condition counts."""
+        """As `meet`, but nothing is in flight."""
         self.runner.open()
         self.runner.settle(8)
         if self.condition == "stopped":

@@ -87,17 +87,12 @@ class Log:
         course.trouble = ""
         self._check_descriptor()
         try:
-            seen = course.look()
-            again = course.look() if seen.archives != course.directory.archives else seen
+            course.see(course.look())
         except OSError as error:
             course.trouble = f"{course.path} cannot be looked at: {error.strerror or error}"
             return
-        if (seen.archives, seen.unfinished) != (again.archives, again.unfinished):
-            self._world.wake.set()  # a rotation is going on; the next look sees it finished
-            return
-        course.see(again)
         self._notice_rotation()
-        self._inspector.forget(FileKey.of(entry.stat) for entry in again.archives)
+        self._inspector.forget(FileKey.of(entry.stat) for entry in course.directory.archives)
         self._work_due = self._just_looked = True
         self.lag = course.lag()
 
