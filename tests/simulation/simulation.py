@@ -122,6 +122,8 @@ class Simulation:
         self._settle()
         self.outcome.disk_errors, self.outcome.statements = self.points.disk_errors, self.points.statements
         self.points.break_disk(0, 0)
+        self.points.arm(0)
+        self._guarded(self._ensure_open)  # the last crash may have been the last thing that happened
         self._compare()
         self._compare_late()
         self._end_life()
@@ -170,7 +172,10 @@ class Simulation:
 
     def _pass_time(self) -> None:
         slow = self.rng.random() < 0.05 and not self.application.half and not self.rotator.busy
-        self.clock.advance(self.rng.uniform(60.0, 200.0) if slow else self.rng.uniform(0.05, 6.0))
+        self._wait(self.rng.uniform(60.0, 200.0) if slow else self.rng.uniform(0.05, 6.0))
+
+    def _wait(self, seconds: float) -> None:
+        self.clock.advance(seconds)
         self._latest_wall = max(self._latest_wall, self.clock.wall())
 
     # --- the runner's lives
@@ -242,7 +247,7 @@ class Simulation:
         """The state could not be written: a service waits and goes on, or gives up and is started again."""
         self._expect_disk_fault()
         if self._opened and self.rng.random() < 0.7:
-            self.clock.advance(5.0)
+            self._wait(5.0)
         else:
             self._end_life()
 
@@ -275,8 +280,7 @@ class Simulation:
         self.script = replace(self.script, crash_every=0)
         for _ in range(round(self._end_seconds() / END_STEP)):
             self._rest()
-            self.clock.advance(END_STEP)
-            self._latest_wall = max(self._latest_wall, self.clock.wall())
+            self._wait(END_STEP)
 
     def _end_seconds(self) -> float:
         """Silence after which every window must have closed, and every rolling one run out."""
@@ -288,7 +292,7 @@ class Simulation:
         for _ in range(LONGEST_WORK):
             if not self._guarded(self._step):
                 return
-            self.clock.advance(0.5)
+            self._wait(0.5)
         self.outcome.wrong.append(f"the runner found no rest within {LONGEST_WORK} steps")
 
     def _all_counted(self) -> bool:
@@ -353,7 +357,7 @@ class Simulation:
         newest = max((record.time_us for record in self.application.written), default=0)
         newest = max(newest, round(self._latest_wall * SECOND)) if half else newest
         by_records = newest - timing.disorder * SECOND
-        by_silence = (self._latest_wall - timing.idle_after - timing.disorder) * SECOND
+        by_silence = (max(self._latest_wall, self.clock.wall()) - timing.idle_after - timing.disorder) * SECOND
         return end_us > max(by_records, by_silence)
 
 
