@@ -91,7 +91,7 @@ def mutants(budget: Budget, seed: int) -> Finding:
 def properties(budget: Budget, seed: int) -> Finding:
     """The property tests of the whole repository with more examples; parsers see arbitrary bytes there."""
     begun = time.monotonic()
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "prove.examples", "tests"]
+    command = [sys.executable, "-m", "pytest", "-p", "prove.examples", "tests"]
     environment = {
         **os.environ,
         "PYTHONPATH": f"{REPOSITORY / 'tests'}:{REPOSITORY / 'runner'}",
