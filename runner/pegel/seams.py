@@ -7,6 +7,7 @@ object store are parameters of their own).
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import threading
@@ -115,8 +116,9 @@ class SystemFile:
             return size
         try:
             return os.lseek(self._fd, offset, os.SEEK_DATA)
-        except OSError:  # ENXIO: only a hole is left, or the file system has no holes
-            return size
+        except OSError as error:
+            # Only a hole is left; any other error comes from a file system that knows no holes.
+            return size if error.errno == errno.ENXIO else offset
 
     def close(self) -> None:
         os.close(self._fd)
