@@ -184,3 +184,13 @@ def test_the_state_is_shown_in_words_and_as_facts(place: Path) -> None:
     facts = json.loads(run("state", "--json").stdout)
     assert facts["sources"][0]["name"] == "log"
     assert {"name": "rejects_total", "labels": {"reason": "bad_time", "source": "log"}, "value": 1} in facts["counters"]
+
+
+def test_once_gives_up_on_a_log_that_cannot_be_read_and_says_why(place: Path) -> None:
+    """Cron must not pile up runs that wait for ever."""
+    (place / "logs").write_text("no directory")
+    config = CONFIG.format(metric="hits").replace('"app.log"', '"logs/app.log"')
+    (place / "config.toml").write_text(config)
+    result = run("run", "--once", "--patience", "0s")
+    assert result.returncode == 1, result.stderr
+    assert "logs/app.log" in result.stderr

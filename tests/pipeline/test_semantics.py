@@ -250,3 +250,77 @@ def test_drop_oldest_drops_and_counts(tmp_path: Path) -> None:
     runner.close()
     assert lost + left.points == 98  # the last two windows are open
     assert left.bytes <= 2500
+
+
+# -- what stays behind ---------------------------------------------------------------------------------------
+
+
+def test_a_series_lives_as_long_as_a_window_looks_at_it(tmp_path: Path) -> None:
+    """A rolling month sees a label again that was idle for longer than a tombstone is kept."""
+    month = replace(metric(every=86_400.0, over=30 * 86_400.0, users="count(distinct user)"))
+    house = House(tmp_path, metrics=[month])
+    for day in range(46):
+        house.clock.now = NOON + 86_400 * day + 60
+        rare = [(NOON + 86_400 * day, "rare", 1, f"u{day}")] if day in (0, 12, 28) else []
+        house.source.write((NOON + 86_400 * day, "often", 1, "u"), *rare)
+        house.run()
+    rare = {start: values["users"] for (start, labels), values in house.sink.newest().items() if labels[0][1] == "rare"}
+    midnight = NOON - 43_200
+    assert rare[midnight + 86_400 * 29] == 3
+    assert rare[midnight + 86_400 * 41] == 2
+    assert len([point for point in house.sink.received if dict(point.labels)["key"] == "rare"]) == len(rare)
+
+
+def test_a_metric_that_comes_back_counts_on(tmp_path: Path) -> None:
+    """Removed and added again: no window twice, no total lost."""
+    house = House(tmp_path, metrics=[counter(), metric("other")])
+    house.source.write((NOON, "a", 1, "u"))
+    house.run()
+    house.metrics = [metric("other")]
+    house.run()
+    house.metrics = [counter(), metric("other")]
+    house.source.write((NOON + 30, "a", 1, "u"))
+    house.run(close_all=True)
+    mine = [(point.revision, dict(point.values)) for point in house.sink.received if point.metric == "m"]
+    assert mine == [(1, {"n": 1}), (2, {"n": 2})]
+    assert shown(house)["a"] == {"n": 2}
+
+
+def test_definitions_that_are_over_are_folded_no_longer(tmp_path: Path) -> None:
+    house = House(tmp_path, metrics=[replace(metric(), allowed_lateness=Duration(60.0))])
+    house.source.write((NOON, "a", 1, "u"))
+    house.run()
+    house.metrics = [replace(metric(n="sum(number)"), allowed_lateness=Duration(60.0))]
+    for day in range(1, 10):
+        house.clock.now = NOON + 86_400 * day
+        house.source.write((NOON + 86_400 * day, "a", 1, "u"))
+        house.run()
+    runner = house.runner()
+    assert [one.metric.values["n"].value for one in runner.turn.metrics] == ["sum(number)"]
+    runner.close()
+
+
+def test_an_undone_turn_lets_no_key_go(tmp_path: Path) -> None:
+    """A key that is in the file and another one in memory would count everybody twice."""
+    house = House(tmp_path, metrics=[metric(users="count(distinct user)")])
+    house.source.write((NOON, "a", 1, "u"))
+    runner = house.runner()
+    settle(runner)
+    (metric_id, epoch, key) = runner.state.connection.execute("select metric, epoch, key from keys").fetchone()
+    with pytest.raises(ZeroDivisionError), runner.state.transaction():  # noqa: PT012 - the block is what fails
+        runner.state.keys.expire(metric_id, epoch + 1)
+        raise ZeroDivisionError
+    assert runner.state.keys.get(metric_id, epoch) == key
+    runner.close()
+
+
+def test_a_source_that_was_never_readable_holds_windows_no_longer_than_max_hold(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.source.broken = "permission denied"
+    runner = house.runner()
+    settle(runner)
+    assert runner.turn.metrics[0].standing.watermark is None
+    house.clock.now += 3700
+    settle(runner)
+    assert runner.turn.metrics[0].standing.watermark is not None
+    runner.close()

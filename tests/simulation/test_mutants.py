@@ -10,14 +10,10 @@ from dataclasses import replace
 
 import pytest
 
-from simulation.mutants import MUTANTS, Mutant
+from simulation.mutants import MUTANTS, SEEDS, Mutant
 from simulation.product import BUILDS, Product
 from simulation.simulation import Script, simulate
 from simulation.stage import Stage
-
-SEEDS = (3, 7, 9, 0, 37)
-"""Pinned: the first of them catch most mistakes, one of them each. A crash is placed by counting points, so after
-a change of the product another seed may be needed."""
 
 SCRIPT = Script(ticks=60)
 

@@ -20,7 +20,9 @@ def run(
         bool, typer.Option("--once", help="Read and send all there is, then stop; the newest windows stay open.")
     ] = False,
     close: Annotated[bool, typer.Option("--close", help="With --once: close the newest windows too.")] = False,
-    patience: Annotated[str, typer.Option(help="With --once: how long a sink may fail before it is given up.")] = "30s",
+    patience: Annotated[
+        str, typer.Option(help="With --once: how long a source or a sink may fail before it is given up.")
+    ] = "30s",
     accept_state_loss: Annotated[
         bool, typer.Option("--accept-state-loss", help="Begin anew if the state is damaged and has no snapshot.")
     ] = False,
@@ -44,8 +46,10 @@ def run(
         running.forever()
         return
     undelivered = running.once(close_all=close, patience=duration(patience))
+    if stop.is_set():
+        raise typer.Exit(130)
     if undelivered:
-        typer.echo(f"not everything could be delivered: {undelivered}", err=True)
+        typer.echo(f"not everything could be read or delivered: {undelivered}", err=True)
         raise typer.Exit(1)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pegel import logs
 from pegel.config import load
-from pegel.errors import ConfigError
+from pegel.errors import ConfigError, StateError
 from pegel.pipeline import Runner
 from pegel.pipeline.service import Service
 from pegel.plan import Plan
@@ -37,8 +37,9 @@ class Running:
         """
         plan = load(self._config)
         logs.set_up(plan.runner.log_level, plan.runner.log_format)
+        former: Plan | None = None
         while not self._stop.is_set():
-            plan = self._run(plan)
+            plan, former = self._run(plan, former)
 
     def once(self, *, close_all: bool, patience: float) -> str:
         """Read and send all there is; returns what could not be delivered."""
@@ -51,20 +52,31 @@ class Running:
         finally:
             runner.close()
 
-    def _run(self, plan: Plan) -> Plan:
-        """Run a plan until it is stopped or replaced; returns the next one."""
+    def _opened(self, plan: Plan, former: Plan | None) -> tuple[Runner, Plan]:
+        """A runner of a plan, or of the former one where the state refuses the new one."""
+        runner = Runner(plan, accept_state_loss=self._accept_state_loss)
+        try:
+            runner.open()
+        except StateError as error:
+            if former is None:
+                raise
+            log.error("the changed configuration cannot run on this state, the old one goes on: %s", error)
+            return self._opened(former, None)
+        return runner, plan
+
+    def _run(self, plan: Plan, former: Plan | None) -> tuple[Plan, Plan]:
+        """Run a plan until it is stopped or replaced; returns the next one and the one that ran."""
         pause = threading.Event()
         replacement: list[Plan] = []
         watcher = threading.Thread(target=self._watch, args=(pause, replacement), daemon=True)
-        runner = Runner(plan, accept_state_loss=self._accept_state_loss)
-        runner.open()
+        runner, plan = self._opened(plan, former)
         try:
             watcher.start()
             Service(runner, pause).run()
         finally:
             pause.set()
             runner.close()
-        return replacement[0] if replacement else plan
+        return (replacement[0] if replacement else plan), plan
 
     def _watch(self, pause: threading.Event, replacement: list[Plan]) -> None:
         """Set `pause` when the plan has to stop: for good, or for a new one."""
@@ -81,7 +93,8 @@ class Running:
             try:
                 replacement.append(load(self._config))
             except ConfigError as error:
-                log.error("the changed configuration is refused, the old one goes on:\n%s", error)
+                for problem in error.problems:
+                    log.error("the changed configuration is refused, the old one goes on: %s", problem)
                 continue
             log.info("the configuration has changed and is loaded")
             pause.set()

@@ -17,7 +17,7 @@ from pegel.metrics.partials import Pane, Partials
 from pegel.metrics.windows import Windows
 from pegel.sinks import Histogram, Point, Value
 from pegel.state import State
-from pegel.state.series import Limits
+from pegel.state.series import TOMBSTONE, Limits
 from pegel.state.windows import TOTAL, PaneRow
 
 _DAY = 86400 * 10**6
@@ -79,6 +79,7 @@ class LiveMetric:
             series=self.metric.max_series,
             values=tuple(self.metric.max_values.get(label) for label in self.metric.labels),
             idle=round(self.metric.series_ttl * 1e6),
+            kept=2 * (round((self.metric.over or self.metric.every) * 1e6) + self.lateness),
         )
         state.windows.define(self.id, compiled.scalars, len(compiled.arrivals))
         self.heir: LiveMetric | None = None
@@ -348,6 +349,14 @@ class LiveMetric:
             self.state.windows.forget_totals(self.id, gone)
         self.state.connection.execute("update metrics set swept = ? where id = ?", (watermark, self.id))
         self.standing.swept = watermark
+
+    def is_over(self) -> bool:
+        """Whether a definition that ended is of no use any more: no correction, no total, no way back."""
+        watermark, until = self.standing.watermark, self.standing.until
+        if watermark is None or until is None:
+            return False
+        kept = 0 if self.heir is not None else TOMBSTONE
+        return until <= self.oldest_needed(watermark - kept)
 
     def oldest_needed(self, watermark: int) -> int:
         """Panes that start earlier are needed by no window and no correction."""

@@ -42,6 +42,7 @@ class Reader:
         self.log = logging.getLogger(f"pegel.sources.{plan.name}")
         self.wake = threading.Event()
         self.failing = ""
+        self._failing_since = 0.0
         self.given = 0
         self.taken = 0
         self.caught_up = False
@@ -79,6 +80,7 @@ class Reader:
     def _fail(self, error: SourceError) -> None:
         if not self.failing:
             self.log.warning("%s cannot be read and is tried again: %s", self.name, error)
+            self._failing_since = self._clock.monotonic()
         self.failing = str(error)
         self._not_before = self._clock.monotonic() + self._delay
         self._delay = min(self._delay * 2, _LONGEST_DELAY)
@@ -92,6 +94,10 @@ class Reader:
     def in_flight(self) -> int:
         """Chunks that were read and are not committed. The reader counts one side, the turn the other."""
         return self.given - self.taken
+
+    def failing_for(self) -> float | None:
+        """Seconds for which it could not be read; None if it can."""
+        return self._clock.monotonic() - self._failing_since if self.failing else None
 
     def ready(self) -> bool:
         """Whether a failed source may be read again."""

@@ -107,6 +107,7 @@ def register(state: State, metrics: Sequence[Metric]) -> list[tuple[Standing, Me
             old = current.pop(str(metric.renamed_from))
             state.connection.execute("update metrics set name = ? where id = ?", (metric.name, old.id))
         current.pop(metric.name, None)
+        old = old or _resumed(state, metric)
         if old is None or not same_counting(restore(old.definition), metric):
             _succeed(state, old, metric)
         else:
@@ -115,6 +116,16 @@ def register(state: State, metrics: Sequence[Metric]) -> list[tuple[Standing, Me
         _end(state, old, restore(old.definition))
     by_name = {metric.name: metric for metric in metrics}
     return [(one, _metric_of(one, by_name)) for one in standings(state)]
+
+
+def _resumed(state: State, metric: Metric) -> Standing | None:
+    """The newest definition of a metric that was removed and is there again; it counts on if it is the same."""
+    former = [one for one in standings(state) if one.name == metric.name and one.until is not None]
+    if not former:
+        return None
+    if same_counting(restore(former[-1].definition), metric):
+        state.connection.execute("update metrics set until = null where id = ?", (former[-1].id,))
+    return former[-1]
 
 
 def _metric_of(standing: Standing, by_name: Mapping[str, Metric]) -> Metric:
@@ -136,6 +147,8 @@ def _succeed(state: State, old: Standing | None, metric: Metric) -> None:
 
 def _end(state: State, old: Standing, metric: Metric) -> int:
     """Let a definition end at the edge of its newest window; returns the edge."""
+    if old.until is not None:
+        return old.until
     windows = Windows(metric.every, metric.over, metric.timezone)
     exists = state.connection.execute("select 1 from sqlite_schema where name = ?", (f"panes_{old.id}",)).fetchone()
     newest = state.windows.newest(old.id) if exists else None
@@ -155,11 +168,17 @@ def link_totals(state: State, metrics: Sequence[LiveMetric]) -> None:
     for old in metrics:
         if old.standing.until is None:
             continue
-        heirs = [
-            one
-            for one in metrics
-            if one.standing.name == old.standing.name and one.standing.since == old.standing.until
-        ]
-        if heirs and same_totals(old.metric, heirs[0].metric):
-            old.heir = heirs[0]
-            state.carry_totals(old.id, heirs[0].id)
+        heir = _heir(old, metrics)
+        if heir is not None:
+            old.heir = heir
+            state.carry_totals(old.id, heir.id)
+
+
+def _heir(old: LiveMetric, metrics: Sequence[LiveMetric]) -> LiveMetric | None:
+    """The last of the definitions that follow one another with the same totals; None if the next one differs."""
+    following = [
+        one for one in metrics if one.standing.name == old.standing.name and one.standing.since == old.standing.until
+    ]
+    if not following or not same_totals(old.metric, following[0].metric):
+        return None
+    return (following[0].standing.until is not None and _heir(following[0], metrics)) or following[0]

@@ -29,6 +29,10 @@ from pegel.table import Columns, Engine
 log = logging.getLogger("pegel.runner")
 
 
+_LOST_AFTER = 72 * 3600 * 10**6
+"""Microseconds for which points wait for a sink that is gone from the configuration."""
+
+
 class Runner:
     """Runs a plan on a state.
 
@@ -101,7 +105,20 @@ class Runner:
             self.readers.append(Reader(source, self.state, self.clock, self._files, pace))
         self._stages = self._new_stages()
         self._own = OwnMetrics(self.state)
+        self._tell_of_lost_sinks()
         self.turn.flush_removed({metric.name for metric in self.plan.metrics})
+
+    def _tell_of_lost_sinks(self) -> None:
+        """Points for a sink that is no longer configured wait for it as long as for one that is down."""
+        now = round(self.clock.wall() * 1e6)
+        for name in sorted(self.state.outbox.sinks() - {sink.name for sink in self.plan.sinks}):
+            backlog = self.state.outbox.backlog(name)
+            if backlog.oldest is not None and now - backlog.oldest > _LOST_AFTER:
+                with self.state.transaction():
+                    self.state.count("outbox_dropped_total", self.state.outbox.forget_sink(name), sink=name)
+                log.error("%d points for %s were dropped: it has not been configured for days", backlog.points, name)
+            else:
+                log.warning("%d points wait for %s, which is not configured any more", backlog.points, name)
 
     def _register_sources(self) -> None:
         """Give every source its row; a renamed one takes its cursors along."""
@@ -172,11 +189,9 @@ class Runner:
         chunks = [] if self.turn.blocked else [one for one in map(_read_if_ready, self.readers) if one is not None]
         for chunk in chunks:
             self.take(self.fold([chunk]))
-        if close_all or self.commit_due():
+        committed = close_all or self.commit_due()
+        if committed:
             self.commit(close_all=close_all)
-            chunks_or_commit = True
-        else:
-            chunks_or_commit = False
         sent = False
         for delivery in self.deliveries:
             outcome = delivery.send_one()
@@ -184,7 +199,7 @@ class Runner:
                 self.outcomes.put((delivery.name, outcome))
                 sent = True
         self.collect_outcomes()
-        return chunks_or_commit or sent
+        return committed or sent
 
     def fold(self, chunks: Sequence[Chunk]) -> Folded:
         """Count the records of chunks of one source; runs on any thread."""
@@ -229,6 +244,9 @@ class Runner:
             self._reader(folded.source).taken += len(folded.chunks)
         self._backlog = []
         self._unsettled = defaultdict(list)
+        self._compiled = [(one, metric) for one, metric in self._compiled if self.turn.counts(one.id)]
+        for stage in self._stages.values():
+            stage.keep_only(self.turn.counts)
         for view in self.views:
             view.refresh(self.turn.metrics)
 
@@ -257,7 +275,7 @@ class Runner:
         for reader in self.readers:
             status = reader.plan.source.status()
             caught_up = reader.caught_up and not reader.in_flight
-            news[reader.name] = SourceNews(caught_up, bool(reader.failing), status.partitions)
+            news[reader.name] = SourceNews(caught_up, reader.failing_for(), status.partitions)
         return news
 
     def _reader(self, source: str) -> Reader:

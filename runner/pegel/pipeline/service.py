@@ -80,22 +80,33 @@ class Service:
 
         Args:
             close_all: Close the newest windows too.
-            patience: Seconds that a sink may fail before it is given up.
+            patience: Seconds that a source or a sink may fail before it is given up.
 
         Returns:
-            What could not be delivered, as a sentence; empty if nothing.
+            What could not be read or delivered, as a sentence; empty if nothing.
         """
         self._start()
         try:
-            while not self._stop.is_set() and not self._runner.caught_up():
-                self._turn()
-                self._rethrow()
+            unread = self._read_all(patience)
             if not self._stop.is_set():
-                self._runner.last_turn(close_all=close_all)
-            return self._deliver(patience)
+                self._runner.last_turn(close_all=close_all and not unread)
+            unshown = [f"{one.name}: {one.trouble}" for one in self._runner.views if one.trouble]
+            return "; ".join(filter(None, [unread, *unshown, self._deliver(patience)]))
         finally:
             self._snapshot_if_due()
             self._finish()
+
+    def _read_all(self, patience: float) -> str:
+        """Read until all is read, or until what is left cannot be read; returns that as a sentence."""
+        while not self._stop.is_set() and not self._runner.caught_up():
+            self._turn()
+            self._rethrow()
+            if self._state_trouble and self._clock.monotonic() - self._last_commit > patience:
+                raise StateError(self._state_trouble)
+            stuck = [one for one in self._runner.readers if (one.failing_for() or -1.0) >= patience]
+            if stuck and all(one.failing or one.caught_up for one in self._runner.readers):
+                return "; ".join(f"{one.name}: {one.failing}" for one in stuck)
+        return ""
 
     def _deliver(self, patience: float) -> str:
         while not self._stop.is_set() and not self._runner.delivered():
@@ -227,8 +238,12 @@ class Service:
             self._take_snapshot()
 
     def _take_snapshot(self) -> None:
+        state = self._runner.state
         try:
-            snapshots.take(self._runner.state.path)
+            snapshots.take(state.path)
+            if state.keys.expired:  # they are in the older generation, too
+                state.keys.expired = False
+                snapshots.take(state.path)
         except (OSError, sqlite3.Error) as error:
             log.warning("no snapshot of the state could be taken: %s", error)
 

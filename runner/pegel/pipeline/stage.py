@@ -7,7 +7,7 @@ merged later by the turn.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -133,6 +133,11 @@ class SourceStage:
                 wanted |= needs
                 enrichers.insert(0, enricher)
         return enrichers, frozenset(wanted & self.plan.format.columns().keys())
+
+    def keep_only(self, wanted: Callable[[int], bool]) -> None:
+        """Fold no longer into definitions that are over."""
+        if not all(map(wanted, self._metrics)):
+            self._metrics = {number: metric for number, metric in self._metrics.items() if wanted(number)}
 
     def fold(self, batch: Batch, chunks: Sequence[Chunk]) -> Folded:
         """Count the records of chunks. Raises nothing for any content.

@@ -31,12 +31,12 @@ class SourceNews:
 
     Attributes:
         caught_up: All that exists was read, and nothing of it is on its way.
-        failing: It cannot be read at the moment, so what it has to say is unknown.
+        failing: Seconds for which it could not be read, so that what it has to say is unknown; None if it can.
         partitions: Those that it knows of, read or not.
     """
 
     caught_up: bool = False
-    failing: bool = False
+    failing: float | None = None
     partitions: frozenset[str] = frozenset()
 
 
@@ -77,6 +77,10 @@ class Turn:
         self.blocked = any(delivery.must_hold() for delivery in deliveries)
         self._watchers: list[Callable[[Sequence[Point]], object]] = []
         self.figures = Figures()
+
+    def counts(self, metric: int) -> bool:
+        """Whether a definition still counts anything."""
+        return any(one.id == metric for one in self.metrics)
 
     def watch(self, watcher: Callable[[Sequence[Point]], object]) -> None:
         """Show every closed point to a function, after the commit that made it true."""
@@ -187,6 +191,8 @@ class Turn:
                 panes = changed.setdefault(metric.id, {})
                 for pane, series in metric.fresh.items():
                     panes.setdefault(pane, set()).update(series)
+                for pane in [pane for pane in panes if pane < metric.closed_before()]:
+                    del panes[pane]  # while a sink is down, closed windows reach it as points
             metric.fresh.clear()
 
     def _advance(self, source: str, partition: str, newest: int | None, active: int) -> None:
@@ -222,6 +228,9 @@ class Turn:
             if watermark is not None:
                 points += metric.close(watermark, incomplete=incomplete)
                 metric.sweep()
+        for metric in [one for one in self.metrics if one.is_over()]:
+            self._state.windows.drop(metric.id)
+            self.metrics.remove(metric)
         return points
 
     def _source_watermark(self, name: str, news: SourceNews, now: int) -> int | None:
@@ -242,7 +251,7 @@ class Turn:
 
     def _idle(self, plan: SourcePlan, partition: Partition, news: SourceNews, now: int) -> bool:
         """Whether a partition is so quiet that it no longer holds windows open."""
-        if news.failing:
+        if news.failing is not None:
             return now - partition.active > plan.max_hold * 1e6
         return news.caught_up and now - partition.active > plan.idle_after * 1e6
 
@@ -254,15 +263,16 @@ class Turn:
         quiet: list[int] = []
         incomplete = False
         for name in metric.metric.sources:
-            plan = self._sources[name]
-            one = news.get(name, SourceNews())
+            if name not in self._sources:
+                continue  # a metric that was removed together with its source
+            plan, one = self._sources[name], news.get(name, SourceNews())
             mark = self._source_watermark(name, one, now)
             if mark is not None:
                 marks.append(max(mark, self._watermarks[name] or mark))
-            elif one.caught_up or one.failing:
-                if one.failing and not self._given_up(name, one, now):
-                    return None, False
-                incomplete = incomplete or one.failing
+            elif one.failing is not None and self._given_up(plan, one, now):
+                incomplete = True
+                quiet.append(now - round((plan.idle_after + plan.disorder) * 1e6))
+            elif one.failing is None and one.caught_up:
                 quiet.append(now - round((plan.idle_after + plan.disorder) * 1e6))
             else:
                 return None, False
@@ -270,10 +280,12 @@ class Turn:
             return min(marks), incomplete
         return min(quiet, default=None), incomplete
 
-    def _given_up(self, name: str, news: SourceNews, now: int) -> bool:
+    def _given_up(self, plan: SourcePlan, news: SourceNews, now: int) -> bool:
         """Whether a failing source has been waited for long enough."""
-        partitions = self._partitions[name].values()
-        return bool(partitions) and all(self._idle(self._sources[name], one, news, now) for one in partitions)
+        partitions = self._partitions[plan.name].values()
+        if not partitions:
+            return news.failing is not None and news.failing > plan.max_hold
+        return all(self._idle(plan, one, news, now) for one in partitions)
 
     def _has_early(self, delivery: Delivery) -> bool:
         return any(self._early.get(delivery.name, {}).values())

@@ -22,7 +22,8 @@ class View:
         self._log = logging.getLogger(f"pegel.sinks.{plan.name}")
         self._payload: bytes | None = None
         self._refreshed = float("-inf")
-        self._trouble = ""
+        self._guard = threading.Lock()
+        self.trouble = ""
         self.wake = threading.Event()
 
     def refresh(self, metrics: Sequence[LiveMetric], *, now: bool = False) -> None:
@@ -36,17 +37,20 @@ class View:
 
     def show(self) -> None:
         """Send the newest snapshot if there is one that was not shown."""
-        payload, self._payload = self._payload, None
-        if payload is None:
-            return
-        try:
-            self._plan.sink.send(payload)
-        except SinkError as error:
-            if not self._trouble:
-                self._log.warning("%s cannot be shown: %s", self.name, error)
-            self._trouble = str(error)
-            return
-        self._trouble = ""
+        with self._guard:
+            payload = self._payload
+            if payload is None:
+                return
+            try:
+                self._plan.sink.send(payload)
+            except SinkError as error:
+                if not self.trouble:
+                    self._log.warning("%s cannot be shown: %s", self.name, error)
+                self.trouble = str(error)
+                return
+            self.trouble = ""
+            if self._payload is payload:
+                self._payload = None
 
     def loop(self, stop: threading.Event) -> None:
         """Show snapshots as they come."""

@@ -241,7 +241,9 @@ class Course:
 
     def keeps_waiting(self, entry: Entry, error: Exception) -> bool:
         """Whether an unreadable archive may still become readable; when not, it is put aside for ever."""
-        if self.age(FileKey.of(entry.stat)) < self.settings.archive_wait:
+        watched = self.age(FileKey.of(entry.stat))
+        lying = self.world.clock.wall() - entry.stat.mtime_ns / 1e9  # also while no runner watched it
+        if watched < self.settings.rotate_wait or max(watched, lying) < self.settings.archive_wait:
             return True
         stream = self.new_stream()
         stream.fate, stream.end = f"quarantined: {error}", Checkpoint(0, 0)

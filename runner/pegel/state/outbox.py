@@ -124,13 +124,6 @@ class Outbox:
             (reason, zlib.compress(payload, 1), count, now, request),
         )
 
-    def replace(self, request: int, payload: bytes, count: int) -> None:
-        """Go on with the part of a request that is not refused."""
-        self._connection.execute(
-            "update requests set payload = ?, count = ? where id = ?",
-            (zlib.compress(payload, 1), count, request),
-        )
-
     def backlog(self, sink: str) -> Backlog:
         """How much a sink is behind."""
         points = size = 0
@@ -151,34 +144,30 @@ class Outbox:
         return int(row[0])
 
     def drop(self, sink: str, *, older_than: int | None = None, most_bytes: int | None = None) -> int:
-        """Give up points, oldest first: by age, or until a sink's backlog fits. Returns how many were lost."""
+        """Give up points that wait, oldest first: by age, or until a sink's backlog fits. Returns how many.
+
+        Requests are not touched: they may be on their way.
+        """
         lost = 0
         if older_than is not None:
-            for table in ("requests", "outbox"):
-                row = self._connection.execute(
-                    f"select coalesce(sum(count), 0) from {table} where sink = ? and created < ?",
-                    (sink, older_than),
-                ).fetchone()
-                lost += int(row[0])
-                self._connection.execute(f"delete from {table} where sink = ? and created < ?", (sink, older_than))
-        while most_bytes is not None and self.backlog(sink).bytes > most_bytes:
-            lost += self._drop_oldest(sink)
+            lost += self._delete("sink = ? and created < ?", (sink, older_than))
+        excess = 0 if most_bytes is None else self.backlog(sink).bytes - most_bytes
+        rows = self._connection.execute(
+            "select metric, pane, length(points) from outbox where sink = ? order by pane, metric", (sink,)
+        )
+        for metric, pane, size in rows.fetchall() if excess > 0 else ():
+            if excess <= 0:
+                break
+            lost += self._delete("sink = ? and metric = ? and pane = ?", (sink, metric, pane))
+            excess -= size
         return lost
 
-    def _drop_oldest(self, sink: str) -> int:
-        row = self._connection.execute(
-            "select id, count from requests where sink = ? order by id limit 1", (sink,)
+    def _delete(self, condition: str, values: tuple[object, ...]) -> int:
+        (count,) = self._connection.execute(
+            f"select coalesce(sum(count), 0) from outbox where {condition}", values
         ).fetchone()
-        if row:
-            self.acknowledge(row[0])
-            return int(row[1])
-        row = self._connection.execute(
-            "select metric, pane, count from outbox where sink = ? order by pane, metric limit 1", (sink,)
-        ).fetchone()
-        self._connection.execute(
-            "delete from outbox where sink = ? and metric = ? and pane = ?", (sink, row[0], row[1])
-        )
-        return int(row[2])
+        self._connection.execute(f"delete from outbox where {condition}", values)
+        return int(count)
 
     def forget_sink(self, sink: str) -> int:
         """Delete all that waits for a sink that is gone from the config. Returns how many points."""

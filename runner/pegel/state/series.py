@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 OTHER = "__other__"
 TOMBSTONE = 7 * 86400 * 10**6
-"""Microseconds for which the totals of a retired series are kept."""
+"""Microseconds for which the totals of a retired series are kept, at least."""
 
 Labels = tuple[str, ...]
 
@@ -26,11 +26,13 @@ class Limits:
         series: At most so many label sets without `__other__` in them.
         values: At most so many values of each label (None: no limit of its own).
         idle: Microseconds of event time after which a series gives its slot back.
+        kept: Microseconds for which a retired series may still be in a window.
     """
 
     series: int
     values: tuple[int | None, ...]
     idle: int
+    kept: int = 0
 
     @property
     def overflow(self) -> int:
@@ -60,6 +62,14 @@ class _Index:
     def leave(self, labels: Labels) -> None:
         self.retired[labels] = self.ids.pop(labels)
         self._tally(labels, -1)
+
+    def expire(self, gone: set[int]) -> None:
+        """Forget series for good."""
+        self.retired = {labels: series for labels, series in self.retired.items() if series not in gone}
+        for series in gone:
+            self.names.pop(series, None)
+            self.last.pop(series, None)
+            self.stored.pop(series, None)
 
     def _tally(self, labels: Labels, step: int) -> None:
         if OTHER in labels:
@@ -117,12 +127,12 @@ class SeriesTable:
         expired = [
             row[0]
             for row in self._connection.execute(
-                "select id from series where metric = ? and retired < ?", (metric, watermark - TOMBSTONE)
+                "select id from series where metric = ? and retired < ?",
+                (metric, watermark - max(TOMBSTONE, limits.kept)),
             )
         ]
         if expired:
-            gone = set(expired)
-            index.retired = {labels: series for labels, series in index.retired.items() if series not in gone}
+            index.expire(set(expired))
             self._connection.executemany("delete from series where id = ?", [(series,) for series in expired])
         return [series for _, series in idle], expired
 

@@ -123,6 +123,7 @@ class State:
             self.connection.execute("rollback")
         self.series.forget()
         self.windows.forget()
+        self.keys.forget()
 
     def count(self, name: str, value: int, **labels: str) -> None:
         """Add to one of our own counters; part of the running transaction."""
@@ -152,11 +153,11 @@ class State:
 
         Both have the same labels and parts. Part of the running transaction.
         """
-        name = f"totals_of:{new}"
+        name = f"totals_of:{old}"
         if self.meta(name) is None:
             pairs = self.series.copy(old, new)
             self.windows.move_totals(old, new, pairs)
-            self._set_meta(name, old)
+            self._set_meta(name, new)
 
     def close(self) -> None:
         """Close the file and let another runner in."""
