@@ -264,11 +264,11 @@ def test_a_series_lives_as_long_as_a_window_looks_at_it(tmp_path: Path) -> None:
         rare = [(NOON + 86_400 * day, "rare", 1, f"u{day}")] if day in (0, 12, 28) else []
         house.source.write((NOON + 86_400 * day, "often", 1, "u"), *rare)
         house.run()
-    rare = {start: values["users"] for (start, labels), values in house.sink.newest().items() if labels[0][1] == "rare"}
+    seen = {start: values["users"] for (start, labels), values in house.sink.newest().items() if labels[0][1] == "rare"}
     midnight = NOON - 43_200
-    assert rare[midnight + 86_400 * 29] == 3
-    assert rare[midnight + 86_400 * 41] == 2
-    assert len([point for point in house.sink.received if dict(point.labels)["key"] == "rare"]) == len(rare)
+    assert seen[midnight + 86_400 * 29] == 3
+    assert seen[midnight + 86_400 * 41] == 2
+    assert len([point for point in house.sink.received if dict(point.labels)["key"] == "rare"]) == len(seen)
 
 
 def test_a_metric_that_comes_back_counts_on(tmp_path: Path) -> None:

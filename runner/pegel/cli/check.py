@@ -42,6 +42,7 @@ def _facts(checked: Checked) -> list[dict[str, str | int]]:
 
 def _print(checked: Checked) -> None:
     from pegel.cli.problems import print_problems, print_refusal
+    from pegel.seams import SystemFiles
 
     print_problems(checked.warnings, sys.stderr, warning=True)
     if checked.plan is None:
@@ -56,6 +57,9 @@ def _print(checked: Checked) -> None:
     if checked.warnings:
         parts.append(_count(len(checked.warnings), "warning"))
     typer.echo(f"{', '.join(parts)}; fine")
+    for source in plan.sources:
+        for doubt in source.source.doubts(SystemFiles()):
+            typer.echo(f"note: {source.name}: {doubt}", err=True)
 
 
 def _count(number: int, what: str) -> str:

@@ -127,7 +127,10 @@ def _picture(directory: Path, terminal: Terminal) -> list[str]:
 
 def _line(directory: Path) -> str:
     points = _points(directory)
-    newest = f"{len(points)} minutes, newest: {dict(points[-1].values)}" if points else "nothing yet"
+    newest = "catching up with the past half hour"
+    if points:
+        values = ", ".join(f"{value} {name}" for name, value in points[-1].values.items())
+        newest = f"{len(points)} minutes, newest: {values}"
     return f"{newest}; {'; '.join(_facts(directory))}"
 
 

@@ -49,6 +49,9 @@ def preview(
     if files:
         plan = _reading(plan, files, source)
     points = collect(plan, snapshot=form is Form.prometheus)
+    if not points:
+        typer.echo("no points: nothing was read, or no record counts (pegel check says which log is missing)", err=True)
+        return
     typer.echo(_write(points, form), nl=False)
 
 
@@ -124,7 +127,10 @@ def _table(points: Sequence[Point]) -> str:
     for point in points:
         time = datetime.fromtimestamp(point.start_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S")
         labels = " ".join(f"{name}={value}" for name, value in point.labels)
-        values = "  ".join(f"{name} {value}" for name, value in point.values.items())
+        shown = {
+            name: f"{value:,.10g}" if isinstance(value, int | float) else value for name, value in point.values.items()
+        }
+        values = "  ".join(f"{name} {value}" for name, value in shown.items())
         rows.append((time, point.metric, labels, values))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     return "".join(

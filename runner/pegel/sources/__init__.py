@@ -118,6 +118,10 @@ class Source(ABC):
         """Whether a stored partition of that name, of whatever source, would be read by this one."""
         return False
 
+    def doubts(self, files: Files) -> Sequence[str]:  # noqa: ARG002 (most sources have nothing to look at)
+        """What `pegel check` should say about the outside world, as sentences; nothing of it is an error."""
+        return ()
+
     @abstractmethod
     def poll(self) -> Piece | None:
         """Offer the next bytes, or None when there is nothing to read now.

@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import Literal
 
 from pegel.errors import SourceError
+from pegel.seams import Files
 from pegel.sources import Piece, Position, Source, SourceStatus, World
 from pegel.sources.course import Course, Settings
 from pegel.sources.identity import Stream
@@ -98,6 +99,20 @@ class File(Source):
 
     def reads(self, partition: str) -> bool:
         return self._belongs(partition)
+
+    def doubts(self, files: Files) -> Sequence[str]:
+        """Say what a person would want to know before the first run: nothing there, no right to read it."""
+        try:
+            names = files.glob(self.path) if glob.has_magic(self.path) else [self.path]
+            if not names:
+                return (f"no file matches {self.path} yet",)
+            for name in names:
+                files.open(name).close()
+        except FileNotFoundError:
+            return (f"there is no file {self.path} yet",)
+        except OSError as error:
+            return (f"{self.path} cannot be read now: {error.strerror or error}",)
+        return ()
 
     def poll(self) -> Piece | None:
         now = self._world.clock.monotonic()
