@@ -32,6 +32,7 @@ class RunnerSettings:
         prefix: Put before every metric name.
         workers: Threads that parse and fold; 0 = one per core.
         memory: Bytes that the columnar engine may use before it spills.
+        members: Bytes of members of distinct sets that the state may hold; beyond, the biggest become estimates.
         snapshot_interval: Time between two snapshots of the state.
         log_level: `debug`, `info`, `warning` or `error`.
         log_format: `human` or `json`.
@@ -43,6 +44,7 @@ class RunnerSettings:
     prefix: str = ""
     workers: int = 0
     memory: Size = Size(96 * 2**20)
+    members: Size = Size(256 * 2**20)
     snapshot_interval: Duration = Duration(600.0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["human", "json"] = "human"

@@ -324,3 +324,35 @@ def test_a_source_that_was_never_readable_holds_windows_no_longer_than_max_hold(
     settle(runner)
     assert runner.turn.metrics[0].standing.watermark is not None
     runner.close()
+
+
+def test_a_distinct_count_beyond_approx_over_is_an_estimate_that_says_so(tmp_path: Path) -> None:
+    estimated = replace(metric(users="count(distinct user)"), approx_over=100)
+    house = House(tmp_path, metrics=[estimated])
+    house.source.write(*[(NOON, "many", 1, f"u{number}") for number in range(5000)], (NOON, "few", 1, "u"))
+    house.run(close_all=True)
+    got = {labels[0][1]: dict(values) for (_, labels), values in house.sink.newest().items()}
+    assert got["few"] == {"users": 1}
+    assert got["many"]["approx"] == 1
+    assert abs(got["many"]["users"] - 5000) < 150
+
+
+class FrugalHouse(House):
+    """A house with room for few members."""
+
+    def plan(self) -> Plan:
+        plan = super().plan()
+        return replace(plan, runner=replace(plan.runner, members=Size(20_000)))
+
+
+def test_beyond_the_budget_the_biggest_sets_become_estimates(tmp_path: Path) -> None:
+    """Memory and disk stay bounded; small sets stay exact."""
+    house = FrugalHouse(tmp_path, metrics=[metric(users="count(distinct user)")])
+    house.source.write(*[(NOON, "many", 1, f"u{number}") for number in range(5000)], (NOON, "few", 1, "u"))
+    house.run()
+    house.clock.now += 61
+    house.run()
+    house.run(close_all=True)
+    got = {labels[0][1]: dict(values) for (_, labels), values in house.sink.newest().items()}
+    assert got["few"] == {"users": 1}
+    assert got["many"]["approx"] == 1

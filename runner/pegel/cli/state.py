@@ -65,6 +65,8 @@ def _source(source: dict[str, Any], counters: list[dict[str, Any]]) -> Iterator[
     yield f"source   {source['name']}: {records:,} records, watermark {watermark}"
     for reject in (one for one in mine if one["name"] == "rejects_total"):
         yield f"         {reject['value']:,} rejected: {reject['labels']['reason']}"
+    for noticed in (one for one in mine if one["name"] == "noticed_total"):
+        yield f"         {noticed['value']:,} {noticed['labels']['what'].replace('_', ' ')}"
     done = sum(stream["done"] for stream in source["streams"])
     for stream in source["streams"]:
         if not stream["done"]:

@@ -224,7 +224,10 @@ class LiveMetric:
     def points(self, rows: Sequence[PaneRow], *, early: bool = False) -> list[Point]:
         """The points of pane rows: revision 0 while open, 1 at the close, one more per correction."""
         shown = [row for row in rows if self._complete(row.pane)]
-        values = self.compiled.finish(self._panes(shown))
+        values = [
+            {**value, "approx": 1} if value and self._is_estimate(row) else value
+            for row, value in zip(shown, self.compiled.finish(self._panes(shown)), strict=True)
+        ]
         made = zip(shown, values, strict=True)
         if "info" in self.kinds.values():
             made = ((row, value) for row, value in made if not early and self._news(row, value))  # type: ignore[assignment]
@@ -252,6 +255,15 @@ class LiveMetric:
         epoch = self.windows.epoch(row.pane)
         found = (sets.get((epoch, part, row.series)) for part in range(len(self.compiled.sets)))
         return tuple(one.size if one is not None else 0 for one in found)
+
+    def _is_estimate(self, row: PaneRow) -> bool:
+        """Whether a distinct count of a window is no longer exact."""
+        if not self.compiled.sets:
+            return False
+        sets = self.state.windows.members.pane(self.id, row.pane)
+        epoch = self.windows.epoch(row.pane)
+        found = (sets.get((epoch, part, row.series)) for part in range(len(self.compiled.sets)))
+        return any(one is not None and one.sketch is not None for one in found)
 
     def _buckets(self, row: PaneRow) -> tuple[dict[int, int], ...]:
         if not self.compiled.buckets:

@@ -24,6 +24,15 @@ _GROUP = 16 << 20
 """Bytes that are folded together at most, about."""
 
 
+_TOLD = {
+    "quarantined_archives": "an archive can never be read and was put aside",
+    "lost_streams": "a log ended before all of it was read",
+    "identity_ambiguous": "it cannot be told whether a file is a copy or a new log",
+    "truncate_gap_suspected": "lines may have been lost between a copy and its truncation",
+}
+"""What a source noticed that a person should hear of; all of it is counted."""
+
+
 class Reader:
     """The reading side of one source. One thread calls `read`; the turn looks at the rest."""
 
@@ -43,6 +52,8 @@ class Reader:
         self.wake = threading.Event()
         self.failing = ""
         self._failing_since = 0.0
+        self._waiting = ""
+        self._told: dict[str, int] = {}
         self.given = 0
         self.taken = 0
         self.caught_up = False
@@ -66,6 +77,7 @@ class Reader:
             return None
         if piece is None:
             self._recover()
+            self._tell()
             self.caught_up = self.plan.source.exhausted()
             return None
         self._recover()
@@ -94,6 +106,18 @@ class Reader:
     def in_flight(self) -> int:
         """Chunks that were read and are not committed. The reader counts one side, the turn the other."""
         return self.given - self.taken
+
+    def _tell(self) -> None:
+        """Say once what holds the source back, and what it noticed."""
+        status = self.plan.source.status()
+        waiting = status.reason if status.state == "waiting" else ""
+        if waiting and waiting != self._waiting:
+            self.log.warning("%s waits: %s", self.name, waiting)
+        self._waiting = waiting
+        for name, count in status.counts.items():
+            if name in _TOLD and count > self._told.get(name, 0):
+                self.log.warning("%s: %s (%d so far)", self.name, _TOLD[name], count)
+                self._told[name] = count
 
     def failing_for(self) -> float | None:
         """Seconds for which it could not be read; None if it can."""

@@ -66,6 +66,7 @@ class Runner:
         self.outcomes: queue.SimpleQueue[tuple[str, Outcome]] = queue.SimpleQueue()
         self._backlog: list[Folded] = []
         self._undone = False
+        self._seen: dict[tuple[str, str], int] = {}
         self._unsettled: dict[str, list[Outcome]] = defaultdict(list)
 
     # -- lifecycle ------------------------------------------------------------------------------------
@@ -164,7 +165,8 @@ class Runner:
                 kind = RollingMetric if compiled.metric.over else LiveMetric
                 metrics.append(kind(self.state, compiled, standings[standing.id]))
             registry.link_totals(self.state, metrics)
-        return Turn(self.state, self.clock, self.plan.sources, metrics, self.deliveries)
+        members = self.plan.runner.members
+        return Turn(self.state, self.clock, self.plan.sources, metrics, self.deliveries, members)
 
     def _new_stages(self) -> dict[str, SourceStage]:
         stages = {}
@@ -235,11 +237,13 @@ class Runner:
             self._start_over()
         now = round(self.clock.wall() * 1e6)
         own = self._own.points(now, self.readers, self.turn, self.deliveries) if self._own.due(now) else []
+        noticed, seen = self._noticed()
         try:
-            self.turn.run(self._backlog, self._unsettled, self._news(), close_all=close_all, own=own)
+            self.turn.run(self._backlog, self._unsettled, self._news(), close_all=close_all, own=own, noticed=noticed)
         except StateError:
             self._undone = True
             raise
+        self._seen = seen
         for folded in self._backlog:
             self._reader(folded.source).taken += len(folded.chunks)
         self._backlog = []
@@ -249,6 +253,16 @@ class Runner:
             stage.keep_only(self.turn.counts)
         for view in self.views:
             view.refresh(self.turn.metrics)
+
+    def _noticed(self) -> tuple[list[tuple[str, str, int]], dict[tuple[str, str], int]]:
+        """What the sources noticed since the last commit, and all of it."""
+        seen = {
+            (reader.name, what): count
+            for reader in self.readers
+            for what, count in reader.plan.source.status().counts.items()
+        }
+        fresh = [(*place, count - self._seen.get(place, 0)) for place, count in seen.items()]
+        return [one for one in fresh if one[2] > 0], seen
 
     def _start_over(self) -> None:
         """After a commit that was undone: what the turn remembers is made from the state again.

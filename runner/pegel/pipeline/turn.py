@@ -21,6 +21,9 @@ from pegel.state.positions import Partition
 
 log = logging.getLogger("pegel.turn")
 
+_MEMBERS_INTERVAL = 60.0
+"""Seconds between two looks at the size of the distinct sets."""
+
 _CAPS_INTERVAL = 5.0
 """Seconds between two looks at the size of the outboxes."""
 
@@ -60,6 +63,7 @@ class Turn:
         sources: Sequence[SourcePlan],
         metrics: Sequence[LiveMetric],
         deliveries: Sequence[Delivery],
+        members: int = 256 * 2**20,
     ) -> None:
         self._state = state
         self._clock = clock
@@ -74,6 +78,8 @@ class Turn:
             one.name: {} for one in deliveries if one.sink.overwrites
         }
         self._caps_at = float("-inf")
+        self._members_budget = members
+        self._members_at = float("-inf")
         self.blocked = any(delivery.must_hold() for delivery in deliveries)
         self._watchers: list[Callable[[Sequence[Point]], object]] = []
         self.figures = Figures()
@@ -109,6 +115,7 @@ class Turn:
         *,
         close_all: bool = False,
         own: Sequence[Point] = (),
+        noticed: Sequence[tuple[str, str, int]] = (),
     ) -> None:
         """Commit folds, acknowledgements and whatever windows they close.
 
@@ -123,6 +130,8 @@ class Turn:
             self._spread_news()
             for delivery in self._deliveries:
                 delivery.settle(outcomes.get(delivery.name, ()))
+            for source, what, count in noticed:
+                self._state.count("noticed_total", count, source=source, what=what)
             points = self._close(news, now, close_all=close_all)
             for delivery in self._deliveries:
                 delivery.put(points)
@@ -313,6 +322,21 @@ class Turn:
             for delivery in self._deliveries:
                 delivery.enforce_caps()
             self.blocked = any(delivery.must_hold() for delivery in self._deliveries)
+        if now - self._members_at >= _MEMBERS_INTERVAL:
+            self._members_at = now
+            self._estimate_biggest()
+
+    def _estimate_biggest(self) -> None:
+        """Keep the members of all sets within their budget; rolling sets and arrivals stay exact."""
+        members = self._state.windows.members
+        excess = members.stored_bytes() - self._members_budget
+        plain = {metric.id: metric for metric in self.metrics if metric.metric.over is None}
+        for metric, pane, key, size in members.biggest(64) if excess > 0 else ():
+            if excess <= 0:
+                return
+            if metric in plain:
+                members.promote(metric, pane, key)
+                excess -= size
 
     def _note(self, folds: Sequence[Folded], points: Sequence[Point], begun: float) -> None:
         figures = self.figures

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,15 +156,17 @@ class Members:
         row = self._connection.execute("select coalesce(sum(length(members)), 0) from runs").fetchone()
         return int(row[0])
 
-    def biggest(self, most: int) -> Iterable[tuple[int, int, Key]]:
-        """The biggest sets: (metric, pane, key)."""
+    def biggest(self, most: int) -> list[tuple[int, int, Key, int]]:
+        """The biggest exact sets: (metric, pane, key, bytes)."""
         self.flush()
         rows = self._connection.execute(
-            "select metric, pane, epoch, part, series from runs where seq >= 0"
-            " group by 1, 2, 3, 4, 5 order by sum(length(members)) desc limit ?",
+            "select metric, pane, epoch, part, series, sum(length(members)) from runs where seq >= 0"
+            " group by 1, 2, 3, 4, 5 order by 6 desc limit ?",
             (most,),
         )
-        return [(metric, pane, (epoch, part, series)) for metric, pane, epoch, part, series in rows.fetchall()]
+        return [
+            (metric, pane, (epoch, part, series), size) for metric, pane, epoch, part, series, size in rows.fetchall()
+        ]
 
     def expire(self, metric: int, before: int) -> None:
         """Forget the sets of panes that start before a time."""
