@@ -112,3 +112,18 @@ def test_any_restarts_give_what_a_plain_count_gives(
     for step in range(2, len(minutes) - 1):
         window = [["always", *users] for users in minutes[step - 2 : step + 1]]
         assert got[step] == {"users": len(set().union(*window)), "n": sum(map(len, window))}
+
+
+def test_an_earlier_pane_that_is_read_later_but_in_time_moves_the_first_window(tmp_path: Path) -> None:
+    """How the input was divided must not decide where rolling begins."""
+    house = House(tmp_path, metrics=[ROLLING])
+    write(house, 1, "a")
+    house.clock.now = NOON + 61
+    house.run()
+    house.source.write((NOON + 59, "a", 1, "early"))
+    house.run()
+    for minute in range(2, 6):
+        write(house, minute, "a")
+        run_until(house, minute + 0.5)
+    assert min(steps(house)) == 2
+    assert steps(house)[2] == {"users": 2, "n": 3}

@@ -40,10 +40,22 @@ class RollingMetric(LiveMetric):
             self._enter(pane)
 
     def merge(self, partials: Partials) -> Merged:
-        """Merge a fold; the first one ever decides where the first complete window may begin."""
-        if self.standing.not_before is None and partials.rows:
-            self.hold_back(min(row[0] for row in partials.rows))
+        """Merge a fold; the earliest pane decides where the first complete window may begin."""
+        first = min((row[0] for row in partials.rows), default=None)
+        if first is not None and self._begins_earlier(first):
+            self.hold_back(first)
         return super().merge(partials)
+
+    def _begins_earlier(self, pane: int) -> bool:
+        """Whether a pane is before all that was seen: the first one, or one that is read later but still in time."""
+        begun = self.standing.not_before
+        if begun is None:
+            return True
+        positions = self.state.positions
+        whole = all(
+            positions.first_time(name)[0] == "beginning" for name in self.metric.sources if positions.known(name)
+        )
+        return whole and self.closed_before() <= pane < begun
 
     def noticed(self, pane: int, key: tuple[int, int, int], members: Any) -> None:
         """Late members count in the steps still to come."""
