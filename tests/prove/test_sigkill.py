@@ -26,7 +26,7 @@ def test_a_revision_with_two_values_is_a_broken_promise() -> None:
     assert broken == [f"{(10 * SECOND, 'a')} has two values of revision 1"]
 
 
-def test_real_kills_change_no_number() -> None:
+def test_s44_real_kills_change_no_number() -> None:
     """Three real deaths; `python -m prove` adds a hundred, or ten thousand."""
     report = Loop(seed=1, kills=3, habit="rename", rotate=1.0).run()
     assert (report.wrong, report.broken_starts, report.kills) == ([], [], 3)

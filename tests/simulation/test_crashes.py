@@ -37,7 +37,7 @@ def test_every_number_is_exact_whatever_happens(seed: int) -> None:
     assert outcome.wrong == []
 
 
-def test_a_single_crash_anywhere_changes_no_number() -> None:
+def test_s44_a_single_crash_anywhere_changes_no_number() -> None:
     """Every 20th of the about 800 points of one short story; `prove` tries each of them."""
     report = every_crash(product, seed=3, ticks=8, points=range(1, 900, 20))
     assert report.wrong == []

@@ -140,3 +140,11 @@ def damage(path: Path) -> None:
     for place in range(100, len(data), 512):
         data[place : place + 256] = b"\xff" * len(data[place : place + 256])
     path.write_bytes(data)
+
+
+def test_s45_a_commit_is_on_the_disk_before_anything_that_follows_from_it(tmp_path: Path) -> None:
+    """With `synchronous=NORMAL` a power cut may take back a commit whose points a sink has seen."""
+    state = State(tmp_path / "state")
+    assert state.connection.execute("pragma synchronous").fetchone() == (2,)
+    assert state.connection.execute("pragma journal_mode").fetchone() == ("wal",)
+    state.close()
