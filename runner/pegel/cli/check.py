@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pegel.cli.arguments import CONFIG, Config
+
 if TYPE_CHECKING:
     from pegel.config import Checked
 
-CONFIG = Path("config.toml")
-
 
 def check(
-    config: Annotated[Path, typer.Argument(help="The configuration.", envvar="PEGEL_CONFIG")] = CONFIG,
+    config: Config = CONFIG,
     as_json: Annotated[bool, typer.Option("--json", help="Print problems and warnings as JSON.")] = False,
 ) -> None:
     """Say everything that is wrong with a configuration.

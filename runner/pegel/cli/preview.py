@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pegel.cli.arguments import CONFIG, Config
+
 if TYPE_CHECKING:
     from pegel.plan import Plan
     from pegel.sinks import Point
-
-CONFIG = Path(os.environ.get("PEGEL_CONFIG", "config.toml"))
 
 
 class Form(StrEnum):
@@ -30,7 +29,7 @@ class Form(StrEnum):
 
 
 def preview(
-    config: Annotated[Path, typer.Argument(help="The configuration.", envvar="PEGEL_CONFIG")] = CONFIG,
+    config: Config = CONFIG,
     files: Annotated[
         list[Path] | None, typer.Argument(help="Read these (plain or .gz) instead of the configured input.")
     ] = None,

@@ -6,16 +6,15 @@ import os
 import signal
 import sys
 import threading
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-CONFIG = Path(os.environ.get("PEGEL_CONFIG", "config.toml"))
+from pegel.cli.arguments import CONFIG, Config
 
 
 def run(
-    config: Annotated[Path, typer.Argument(help="The configuration.", envvar="PEGEL_CONFIG")] = CONFIG,
+    config: Config = CONFIG,
     once: Annotated[
         bool, typer.Option("--once", help="Read and send all there is, then stop; the newest windows stay open.")
     ] = False,

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-CONFIG = Path("config.toml")
+from pegel.cli.arguments import CONFIG, Config
 
 
 def show(
-    config: Annotated[Path, typer.Argument(help="The configuration.", envvar="PEGEL_CONFIG")] = CONFIG,
+    config: Config = CONFIG,
 ) -> None:
     """Print a configuration with its presets spelled out.
 

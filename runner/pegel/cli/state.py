@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import Annotated, Any
 
 import typer
 
+from pegel.cli.arguments import CONFIG, Config
 from pegel.units import show_size
-
-CONFIG = Path(os.environ.get("PEGEL_CONFIG", "config.toml"))
 
 
 def state(
-    config: Annotated[Path, typer.Argument(help="The configuration.", envvar="PEGEL_CONFIG")] = CONFIG,
+    config: Config = CONFIG,
     as_json: Annotated[bool, typer.Option("--json", help="All facts, for machines.")] = False,
     directory: Annotated[
         Path | None, typer.Option("--state", help="The state directory, instead of the configured one.")

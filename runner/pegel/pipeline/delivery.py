@@ -34,12 +34,11 @@ _FIRST_DELAY, _LONGEST_DELAY = 0.5, 60.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of sending a request: stored, refused for good (with the bad rows), or tried in vain."""
+    """What came of sending a request: stored, refused for good, or tried in vain."""
 
     request: Request
     kind: str
     reason: str = ""
-    rows: tuple[int, ...] = ()
 
 
 class Delivery:
@@ -184,7 +183,7 @@ class Delivery:
             return Outcome(request, "failed", str(error))
         except Permanent as error:
             self.handed.popleft()
-            return Outcome(request, "refused", str(error), error.rows)
+            return Outcome(request, "refused", str(error))
         self.handed.popleft()
         if self.trouble:
             self.log.warning("%s works again after %d failed attempts", self.name, self.failures)

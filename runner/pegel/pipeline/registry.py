@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from pegel.metrics.definition import Metric, Value
 from pegel.metrics.windows import Windows
@@ -20,15 +20,6 @@ log = logging.getLogger("pegel.metrics")
 
 _COUNTS = ("every", "over", "labels", "where", "values", "timezone", "approx_over")
 """What a definition counts; a change of anything else keeps the windows."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """What a plan does to one metric in the state: `new`, `same`, `changed`, `renamed`, `removed`."""
-
-    metric: str
-    kind: str
-    sentence: str
 
 
 def definition(metric: Metric) -> str:
@@ -49,28 +40,6 @@ def standings(state: State) -> list[Standing]:
         "select id, name, definition, since, until, not_before, watermark, swept from metrics order by id"
     )
     return [Standing(*row) for row in rows.fetchall()]
-
-
-def changes(state: State, metrics: Sequence[Metric]) -> list[Change]:
-    """What a plan would do to the state, in words; nothing is changed."""
-    current = {one.name: one for one in standings(state) if one.until is None}
-    result = []
-    for metric in metrics:
-        old = current.pop(metric.renamed_from or metric.name, None) or current.pop(metric.name, None)
-        result.append(_change(metric, old))
-    removed = "open windows are sent as they are; its totals wait for 7 days"
-    return result + [Change(name, "removed", f"{name}: {removed}") for name in sorted(current)]
-
-
-def _change(metric: Metric, old: Standing | None) -> Change:
-    if old is None:
-        return Change(metric.name, "new", f"{metric.name}: new; counts from the first record that is read from now on")
-    if same_counting(restore(old.definition), metric):
-        if old.name != metric.name:
-            return Change(metric.name, "renamed", f"{metric.name}: goes on with the windows and totals of {old.name}")
-        return Change(metric.name, "same", f"{metric.name}: goes on")
-    totals = "totals go on" if same_totals(restore(old.definition), metric) else "totals start again at 0"
-    return Change(metric.name, "changed", f"{metric.name}: counts differently from the next window on; {totals}")
 
 
 def same_counting(old: Metric, new: Metric) -> bool:
