@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
 
 from pegel.table import Columns, Table
 
@@ -38,3 +40,21 @@ class Enricher(ABC):
 
         The table has all that `needs` names; an enricher of which nothing is wanted is not asked at all.
         """
+
+    def settle_in(self, directory: Path) -> None:  # noqa: B027 (most enrichers keep nothing on this machine)
+        """Learn the runner's state directory, where an enricher may keep what is slow to find again."""
+
+    @property
+    def slow(self) -> bool:
+        """Whether there are look-ups that must not delay records; the runner then keeps a thread that calls `tend`."""
+        return False
+
+    def tend(self, patience: float) -> None:  # noqa: B027 (most enrichers know at once)
+        """Do the look-ups that `enrich` left open; waits at most `patience` seconds for some to be wanted."""
+
+    def probe(self) -> Sequence[str]:
+        """Try what it depends on: what is wrong, as sentences that say what to do.
+
+        Called by `pegel check --connect` and `pegel doctor`, never while running; takes at most 10 s.
+        """
+        return ()

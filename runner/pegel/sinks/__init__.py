@@ -88,6 +88,13 @@ class Sink(ABC):
     def settle_in(self, directory: Path) -> None:  # noqa: B027 (most sinks keep nothing on this machine)
         """Learn the runner's state directory, where a sink may keep what it has to remember."""
 
+    def probe(self) -> Sequence[str]:
+        """Try the endpoint without storing anything: what is wrong, as sentences that say what to do.
+
+        Called by `pegel check --connect` and `pegel doctor`, never while running; takes at most 10 s.
+        """
+        return ()
+
     def open(self) -> None:  # noqa: B027 (there may be nothing to prepare)
         """Prepare to send; may raise a Retryable."""
 
