@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import inspect
+import json
 import re
 import sys
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from pegel.config.descriptions import option_texts, sections, written_default
 from pegel.config.entries import EnricherEntry, MetricEntry, OutboxEntry, SinkEntry, SourceEntry, TimeEntry
 from pegel.metrics.definition import Value
 from pegel.plan import RunnerSettings
-from pegel.units import Duration, Size, show_duration, show_size
+from pegel.units import Duration, Size
 
 TARGET = Path(__file__).with_name("reference.md")
 
@@ -39,27 +39,6 @@ TABLES: tuple[tuple[str, type], ...] = (
 ROOMS = (("sources", "Sources"), ("formats", "Formats"), ("enrichers", "Enrichers"), ("sinks", "Sinks"))
 
 
-def sections(doc: str) -> dict[str, str]:
-    """A docstring by its headings; the text before the first is under ""."""
-    parts = re.split(r"^(Options|Example|Attributes|Raises|Source):\n", inspect.cleandoc(doc), flags=re.MULTILINE)
-    found = {"": parts[0].strip()}
-    found.update({name: textwrap.dedent(text).strip("\n") for name, text in zip(parts[1::2], parts[2::2], strict=True)})
-    return found
-
-
-def options(text: str) -> dict[str, str]:
-    """The entries of an Options section."""
-    found: dict[str, str] = {}
-    name = ""
-    for line in text.splitlines():
-        match = re.match(r"(\w+): (.*)", line)
-        if match:
-            name, found[match[1]] = match[1], match[2]
-        elif name:
-            found[name] += " " + line.strip()
-    return found
-
-
 def shown(kind: Any) -> str:
     """A type in the words of the configuration."""
     text = str(kind)
@@ -79,23 +58,13 @@ def default(field: dataclasses.Field[Any], kind: Any) -> str:
     """A default the way the configuration would write it; empty where there is none to show."""
     if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
         return "required"
-    value = field.default if field.default is not dataclasses.MISSING else field.default_factory()  # type: ignore[misc]
-    if value is None or (isinstance(value, list | tuple | dict | frozenset) and not value) or value == "":
-        return ""
-    if kind is Duration:
-        return f'`"{show_duration(value)}"`'
-    if kind is Size:
-        return f'`"{show_size(value).replace(" ", "").replace(".0", "")}"`'
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
-    if isinstance(value, list | tuple):
-        return "`[" + ", ".join(f'"{one}"' for one in value) + "]`"
-    return f"`{value}`" if isinstance(value, int | float) else f'`"{value}"`'
+    value = written_default(field, kind)
+    return "" if value is None else f"`{json.dumps(value, ensure_ascii=False)}`"
 
 
 def table(component: type) -> Iterator[str]:
     """The options of a component as a table."""
-    told = options(sections(component.__doc__ or "").get("Options", ""))
+    told = option_texts(component)
     hints = get_type_hints(component)
     fields = [field for field in dataclasses.fields(component) if field.init and not field.name.startswith("_")]
     if not fields:
@@ -113,7 +82,7 @@ def component_page(word: str, target: str) -> Iterator[str]:
     """One component: what it promises, its options, an example."""
     module, name = target.split(":")
     component = getattr(importlib.import_module(module), name)
-    parts = sections(component.__doc__ or "")
+    parts = sections(component)
     yield f"### `{word}`\n"
     yield parts[""] + "\n"
     yield from table(component)
@@ -126,7 +95,7 @@ def page() -> str:
     """The whole page."""
     lines = [HEAD]
     for title, component in TABLES:
-        parts = sections(component.__doc__ or "")
+        parts = sections(component)
         lines += [f"## {title}\n", parts[""] + "\n", *table(component), ""]
         if "Example" in parts:
             lines.append("```toml\n" + parts["Example"] + "\n```\n")

@@ -11,8 +11,11 @@ Duration = NewType("Duration", float)
 Size = NewType("Size", int)
 """Bytes."""
 
-_DURATION_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_SIZE_UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
+DURATION_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+"""Seconds by unit."""
+
+SIZE_UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
+"""Bytes by unit."""
 
 
 def duration(text: str) -> Duration:
@@ -24,12 +27,12 @@ def duration(text: str) -> Duration:
     parts = re.findall(r"(\d+(?:\.\d+)?)([a-z]+)", text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(
-            f'"{text}" is not a duration; write a number and a unit ({", ".join(_DURATION_UNITS)}), such as "90s"'
+            f'"{text}" is not a duration; write a number and a unit ({", ".join(DURATION_UNITS)}), such as "90s"'
         )
     for _, unit in parts:
-        if unit not in _DURATION_UNITS:
-            raise ValueError(f'"{unit}" is not a unit of time; there are {", ".join(_DURATION_UNITS)}')
-    return Duration(sum(float(number) * _DURATION_UNITS[unit] for number, unit in parts))
+        if unit not in DURATION_UNITS:
+            raise ValueError(f'"{unit}" is not a unit of time; there are {", ".join(DURATION_UNITS)}')
+    return Duration(sum(float(number) * DURATION_UNITS[unit] for number, unit in parts))
 
 
 def size(text: str) -> Size:
@@ -39,17 +42,17 @@ def size(text: str) -> Size:
         ValueError: The text has no unit or an unknown one; the message names those that exist.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([A-Za-z]+)", text)
-    if match is None or match[2] not in _SIZE_UNITS:
+    if match is None or match[2] not in SIZE_UNITS:
         raise ValueError(
-            f'"{text}" is not a size; write a number and a unit ({", ".join(_SIZE_UNITS)}), such as "64MiB"'
+            f'"{text}" is not a size; write a number and a unit ({", ".join(SIZE_UNITS)}), such as "64MiB"'
         )
-    return Size(int(float(match[1]) * _SIZE_UNITS[match[2]]))
+    return Size(int(float(match[1]) * SIZE_UNITS[match[2]]))
 
 
 def show_duration(seconds: float) -> str:
     """Write a duration the way the config would: the largest unit that gives a whole number."""
     for unit in ("d", "h", "m", "s", "ms"):
-        count = seconds / _DURATION_UNITS[unit]
+        count = seconds / DURATION_UNITS[unit]
         if count >= 1 and abs(count - round(count)) < 1e-9:
             return f"{round(count)}{unit}"
     return f"{seconds:g}s"

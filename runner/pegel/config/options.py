@@ -105,7 +105,7 @@ def build(cls: type[T], node: Node, problems: list[Problem], also: Sequence[str]
 
 def secrets(hint: Any, node: Node) -> Iterator[Node]:
     """The values below a node that are secrets and stand in the file themselves."""
-    for arm in _arms(hint):
+    for arm in alternatives(hint):
         if arm is Secret and isinstance(node.value, str):
             yield node
         elif dataclasses.is_dataclass(arm):
@@ -113,14 +113,14 @@ def secrets(hint: Any, node: Node) -> Iterator[Node]:
                 if name in options(arm):
                     yield from secrets(options(arm)[name].hint, below)
         else:
-            inner = _inner(arm)
+            inner = elements(arm)
             for below in [*node.table.values(), *node.items] if inner is not None else []:
                 yield from secrets(inner, below)
 
 
 def _data(hint: Any, node: Node, problems: list[Problem]) -> Any:
     """The plain value of a node, secrets read from their files."""
-    cls = next((arm for arm in _arms(hint) if dataclasses.is_dataclass(arm)), None)
+    cls = next((arm for arm in alternatives(hint) if dataclasses.is_dataclass(arm)), None)
     if isinstance(node.value, dict) and cls is not None:
         known = options(cls)
         data = {
@@ -128,10 +128,10 @@ def _data(hint: Any, node: Node, problems: list[Problem]) -> Any:
             for name, below in node.table.items()
         }
         for option in known.values():
-            if Secret in _arms(option.hint) and f"{option.name}_file" not in known:
+            if Secret in alternatives(option.hint) and f"{option.name}_file" not in known:
                 _take_file(option.name, node, data, problems)
         return data
-    inner = next((found for arm in _arms(hint) if (found := _inner(arm)) is not None), Any)
+    inner = next((found for arm in alternatives(hint) if (found := elements(arm)) is not None), Any)
     if isinstance(node.value, dict):
         return {name: _data(inner, below, problems) for name, below in node.table.items()}
     return [_data(inner, below, problems) for below in node.items] if node.items else node.plain()
@@ -233,9 +233,9 @@ def _locate(node: Node, loc: KeyPath) -> tuple[Node, KeyPath]:
 def _known(hint: Any, path: KeyPath) -> list[str]:
     """The options that a table at a path below a type may have."""
     for part in path:
-        below = (_below(arm, part) for arm in _arms(hint))
+        below = (_below(arm, part) for arm in alternatives(hint))
         hint = next((found for found in below if found is not None), None)
-    tables = (arm for arm in _arms(hint) if dataclasses.is_dataclass(arm))
+    tables = (arm for arm in alternatives(hint) if dataclasses.is_dataclass(arm))
     return [name for arm in tables for name in options(arm)]
 
 
@@ -243,10 +243,10 @@ def _below(hint: Any, part: str | int) -> Any:
     if dataclasses.is_dataclass(hint):
         option = options(hint).get(str(part))
         return option.hint if option else None
-    return _inner(hint)
+    return elements(hint)
 
 
-def _inner(hint: Any) -> Any:
+def elements(hint: Any) -> Any:
     """The type of the elements of a list or of the values of a table, None where there are none."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in _LISTS:
@@ -254,10 +254,10 @@ def _inner(hint: Any) -> Any:
     return arguments[1] if origin in _TABLES else None
 
 
-def _arms(hint: Any) -> tuple[Any, ...]:
+def alternatives(hint: Any) -> tuple[Any, ...]:
     """The alternatives of a type, without None: TOML cannot say it."""
     if get_origin(hint) in (typing.Union, types.UnionType):
-        return tuple(arm for argument in get_args(hint) for arm in _arms(argument))
+        return tuple(arm for argument in get_args(hint) for arm in alternatives(argument))
     return () if hint is type(None) else (hint,)
 
 
@@ -284,7 +284,7 @@ def _table(cls: Any) -> Any:
 
 def settled(hint: Any) -> Any:
     """What pydantic is asked to validate for a type in a dataclass."""
-    arms = _arms(hint)
+    arms = alternatives(hint)
     if len(arms) != 1:
         return _union(arms)
     hint = arms[0]
@@ -292,7 +292,7 @@ def settled(hint: Any) -> Any:
         return Annotated[Any, PlainValidator(_READERS[hint])]
     if dataclasses.is_dataclass(hint):
         return _table(hint)
-    origin, inner = get_origin(hint), _inner(hint)
+    origin, inner = get_origin(hint), elements(hint)
     if origin in _LISTS:
         container = origin if origin in (set, frozenset, list) else tuple
         arguments = (settled(inner), ...) if container is tuple else (settled(inner),)
