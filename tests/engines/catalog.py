@@ -1,0 +1,90 @@
+"""The real servers and programs that tests run against: one line each."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from engines.recipes import DebianPackages, GoWithRust, Recipe
+from engines.store import home
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A program, where it comes from, and how to know it.
+
+    Attributes:
+        name: What `./dev engines NAME` calls it.
+        version: Of the program, or of the Debian release that it is taken from.
+        program: Its path inside the engine's directory.
+        says: What the right program prints: (its argument, a pattern).
+        recipe: How it is installed.
+    """
+
+    name: str
+    version: str
+    program: str
+    says: tuple[str, str]
+    recipe: Recipe
+
+    @property
+    def key(self) -> str:
+        """Name of its directory."""
+        return f"{self.name}-{self.version}"
+
+    def find(self, environ: Mapping[str, str] = os.environ) -> Path | None:
+        """The program: the one that `./dev engines` installed, or one on PATH of the same kind."""
+        installed = home(environ) / self.key / self.program
+        if installed.exists():
+            return installed
+        path = os.pathsep.join([environ.get("PATH", ""), "/usr/sbin", "/sbin"])
+        other = shutil.which(Path(self.program).name, path=path)
+        return Path(other) if other and not self.objection(other) else None
+
+    def objection(self, program: str | Path) -> str:
+        """Why a program is not the right one, or does not start here; "" if it is and does."""
+        argument, pattern = self.says
+        done = subprocess.run([program, argument], capture_output=True, text=True, check=False)
+        printed = done.stdout + done.stderr
+        return "" if re.search(pattern, printed) else f"`{program} {argument}` said: {printed.strip()[:500]}"
+
+
+def release() -> str:
+    """The code name of this machine's release, such as `bookworm`; "unknown" where it has none."""
+    for place in ("/etc/os-release", "/usr/lib/os-release"):
+        if Path(place).exists():
+            entries = dict(line.split("=", 1) for line in Path(place).read_text().splitlines() if "=" in line)
+            return entries.get("VERSION_CODENAME", "unknown").strip('"') or "unknown"
+    return "unknown"
+
+
+ENGINES = {
+    engine.name: engine
+    for engine in (
+        Engine(
+            "influxdb2",
+            "2.7.12",
+            "influxd",
+            ("version", r"InfluxDB (v2\.7|dev)"),
+            GoWithRust(
+                module="influxd",
+                package="github.com/influxdata/influxdb/v2/cmd/influxd",
+                program="influxd",
+                helpers=["github.com/influxdata/pkg-config@v0.2.7"],
+                tags="sqlite_foreign_keys sqlite_json",
+            ),
+        ),
+        Engine(
+            "logrotate",
+            release(),
+            "usr/sbin/logrotate",
+            ("--version", r"logrotate 3\."),
+            DebianPackages(["logrotate"]),
+        ),
+    )
+}

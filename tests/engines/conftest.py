@@ -1,0 +1,50 @@
+"""Real servers for tests: started once, each test gets a bucket of its own; without them its tests are skipped."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engines.catalog import ENGINES
+from engines.influxdb import Bucket, Server
+from engines.proxy import Proxy
+
+_NUMBERS = itertools.count(1)
+
+
+def program(name: str) -> Path:
+    """An engine's program; skips where it is missing."""
+    found = ENGINES[name].find()
+    if found is None:
+        pytest.skip(f"{name} is not on this machine: `./dev engines {name}` installs it")
+    return found
+
+
+@pytest.fixture(scope="session")
+def influxdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real InfluxDB 2, one for all tests."""
+    server = Server(program("influxdb2"), tmp_path_factory.mktemp("influxdb"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def bucket(influxdb: Server) -> Bucket:
+    """A bucket of the test's own."""
+    return influxdb.bucket(f"test-{next(_NUMBERS)}")
+
+
+@pytest.fixture
+def proxy(influxdb: Server) -> Iterator[Proxy]:
+    """A proxy before the server, with the faults that the test asks for."""
+    with Proxy(influxdb.address) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def logrotate() -> Path:
+    """The real logrotate."""
+    return program("logrotate")

@@ -1,0 +1,147 @@
+"""Ways to install an engine: build a Go module of ours, or unpack a Debian package. One class per way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+TOOLS = {
+    "go": "Go 1.23 or newer: https://go.dev/dl, or `apt install golang-go` where that is new enough",
+    "cargo": "Rust with cargo: https://rustup.rs, or `apt install cargo`",
+    "cc": "a C compiler: `apt install build-essential`",
+    "apt-get": "apt-get, that is Debian or Ubuntu; elsewhere install the program itself, it is found on PATH",
+    "dpkg": "dpkg, that is Debian or Ubuntu; elsewhere install the program itself, it is found on PATH",
+}
+"""How to get what a recipe needs, by the name of the program."""
+
+
+class InstallError(Exception):
+    """An engine could not be installed; the text has the last words of what failed."""
+
+
+class Recipe(ABC):
+    """A way to install an engine.
+
+    Attributes:
+        needs: Programs of this machine.
+        takes: How long it takes, in words.
+    """
+
+    needs: Sequence[str]
+    takes: str
+
+    def missing(self, path: str | None = None) -> list[str]:
+        """What this machine (or this search path) lacks, as sentences that say how to get it."""
+        return [TOOLS[name] for name in self.needs if shutil.which(name, path=path) is None]
+
+    @abstractmethod
+    def install(self, directory: Path) -> None:
+        """Put everything into an empty directory.
+
+        Raises:
+            InstallError: A step failed.
+        """
+
+
+@dataclass(frozen=True)
+class GoWithRust(Recipe):
+    """Builds a program out of a module of ours, which pins it; a part of it is built by cargo.
+
+    Attributes:
+        module: Directory beside this file, with go.mod, go.sum and an import of the package.
+        package: What to build.
+        program: Name of the result.
+        helpers: Programs of other modules that the build calls, as `go install` takes them.
+        tags: Build tags.
+    """
+
+    module: str
+    package: str
+    program: str
+    helpers: Sequence[str]
+    tags: str
+    takes = "4 to 10 minutes, 3 GB of module and build cache"
+    needs = ("go", "cargo", "cc")
+
+    def install(self, directory: Path) -> None:
+        work = directory / "work"
+        shutil.copytree(HERE / self.module, work)
+        environment = self._environment(work)
+        for helper in self.helpers:
+            _run(["go", "install", helper], work, environment)
+        command = ["go", "build", "-mod=readonly", "-buildvcs=false", "-tags", self.tags, "-ldflags", "-s -w"]
+        _run([*command, "-o", str(directory / self.program), self.package], work, environment)
+        shutil.rmtree(work)
+
+    def _environment(self, work: Path) -> dict[str, str]:
+        """Helpers come first on PATH; the Rust code is built by the toolchain that is there.
+
+        It pins an old toolchain, and new ones warn of things that it takes for errors. RUSTFLAGS would not
+        reach what is built for the build itself, a wrapper of the compiler does.
+        """
+        wrapper = work / "rustc-without-lints"
+        wrapper.write_text('#!/bin/sh\nexec "$@" --cap-lints warn\n')
+        wrapper.chmod(0o755)
+        environment = {
+            **os.environ,
+            "GOBIN": str(work / "bin"),
+            "PATH": f"{work / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "RUSTC_WRAPPER": str(wrapper),
+            "GOWORK": "off",
+        }
+        toolchain = rust_toolchain(os.environ)
+        return environment | ({"RUSTUP_TOOLCHAIN": toolchain} if toolchain else {})
+
+
+def rust_toolchain(environ: Mapping[str, str]) -> str:
+    """The toolchain that rustup would use outside any project; "" where there is no rustup, so nothing to choose."""
+    if "RUSTUP_TOOLCHAIN" in environ or shutil.which("rustup") is None:
+        return environ.get("RUSTUP_TOOLCHAIN", "")
+    return _run(["rustup", "default"], Path("/"), environ).split()[0]
+
+
+@dataclass(frozen=True)
+class DebianPackages(Recipe):
+    """Unpacks packages of this machine's own release, without installing them or touching what apt knows."""
+
+    packages: Sequence[str]
+    takes = "some seconds"
+    needs = ("apt-get", "dpkg")
+
+    def install(self, directory: Path) -> None:
+        root = directory / "apt"
+        (root / "state" / "lists" / "partial").mkdir(parents=True)
+        (root / "cache" / "archives" / "partial").mkdir(parents=True)
+        (root / "status").touch()
+        (root / "apt.conf").write_text(_APT.format(root=root))
+        environment = {**os.environ, "APT_CONFIG": str(root / "apt.conf"), "LC_ALL": "C"}
+        _run(["apt-get", "update"], root, environment)
+        _run(["apt-get", "download", *self.packages], root, environment)
+        for package in sorted(root.glob("*.deb")):
+            _run(["dpkg", "-x", str(package), str(directory)], root, environment)
+        shutil.rmtree(root)
+
+
+_APT = """\
+Dir::State "{root}/state";
+Dir::State::status "{root}/status";
+Dir::Cache "{root}/cache";
+APT::Sandbox::User "";
+Acquire::Languages "none";
+"""
+"""The machine's own sources and keys, everything else in a directory of ours."""
+
+
+def _run(command: Sequence[str], directory: Path, environment: Mapping[str, str]) -> str:
+    done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = "\n    ".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+        raise InstallError(f"`{' '.join(command)}` ended with {done.returncode}:\n    {last}")
+    return done.stdout
