@@ -43,7 +43,18 @@ def test_every_toml_block_is_accepted(place: str, text: str, tmp_path: Path, mon
     config = tmp_path / "config.toml"
     (tmp_path / "customers.csv").write_text("id,plan,billing_country\n")
     config.write_text(completed(text).replace("/etc/pegel/customers.csv", "customers.csv"))
-    load(config, environ={"INFLUX_URL": "http://127.0.0.1:8086", "HOSTNAME": "here"})
+    load(config, environ={"INFLUX_URL": "http://127.0.0.1:8086", "INFLUX_TOKEN": "t", "HOSTNAME": "here"})
+
+
+@pytest.mark.parametrize(("place", "text"), [pytest.param(*block, id=block[0]) for block in blocks("toml")])
+def test_every_toml_block_is_good_in_an_editor(place: str, text: str) -> None:
+    """What the documents teach must not be underlined in red by the schema that they recommend."""
+    from jsonschema import Draft202012Validator
+
+    from pegel.config.schema import schema
+
+    del place
+    assert [error.message for error in Draft202012Validator(schema()).iter_errors(tomllib.loads(text))] == []
 
 
 def completed(text: str) -> str:

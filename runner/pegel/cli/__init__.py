@@ -24,6 +24,7 @@ COMMANDS = {
     "preview": "Print the points of the configured or given input, all windows closed.",
     "points": "Show the points of the embedded store.",
     "state": "Show the state: how far each source is, what is open, what waits.",
+    "schema": "Print the JSON Schema of the configuration, for editors.",
     "demo": "Watch the speed-test job on invented data.",
 }
 """Commands in the order of a first acquaintance; the sentence begins the function's docstring."""
