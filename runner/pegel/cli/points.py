@@ -39,11 +39,29 @@ def points(
     ] = None,
     value: Annotated[list[str] | None, typer.Option(help="Only this value of the metric.")] = None,
     state: Annotated[Path | None, typer.Option(help="The state directory, instead of the configured one.")] = None,
+    follow_on: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with new and corrected points until Ctrl-C.")
+    ] = False,
+    early: Annotated[bool, typer.Option("--early", help="With --follow: growing values of open windows too.")] = False,
 ) -> None:
     """Show the points of the embedded store.
 
     Without METRIC: its metrics, each with its newest window and the shape of its latest ones. With METRIC: the
     points of the last hour, on a terminal with a sparkline per value. Times are UTC.
+
+    With --follow METRIC may be a pattern such as "shop_*", all metrics if there is none; ten windows of the past
+    come first unless --since or --last say otherwise. A point is shown when its window closes and when it is
+    corrected (marked ↻).
+
+    Examples:
+        pegel points
+            All metrics.
+        pegel points ookla_speedtest_minutely --since 6h --format spark
+            The last six hours as charts.
+        pegel points ookla_speedtest_device_minutely --by model --format csv
+            The last hour for a spreadsheet, all servers together.
+        pegel points ookla_speedtest_minutely --follow --format ndjson
+            A line of JSON for each minute that closes.
     """
     file, name = _arguments(config, metric)
     now = SystemClock().wall()
@@ -57,6 +75,12 @@ def points(
         form=form,
     )
     path = store_path(file, state)
+    if early and not follow_on:
+        raise typer.BadParameter("it needs --follow", param_hint="--early")
+    if follow_on:
+        from pegel.cli.points_follow import follow
+
+        raise typer.Exit(follow(path, name or "*", wanted, early=early))
     try:
         store = LocalPoints(path)
     except FileNotFoundError:

@@ -23,25 +23,30 @@ def points_text(points: Sequence[Point], form: Export) -> str:
 
     The columns of CSV are time, labels, values, revision; a histogram has one per bucket, its sum and its count.
     """
-    return _csv(_point_rows(points)) if form == "csv" else _json(map(document, points), form)
+    if form != "csv":
+        return _json(map(document, points), form)
+    labels, _ = columns(points)
+    fields = list(dict.fromkeys([name for point in points for name, _ in fields_of(point.values)]))
+    return "".join(csv_rows(points, labels, fields))
+
+
+def csv_rows(points: Iterable[Point], labels: Sequence[str], fields: Sequence[str]) -> list[str]:
+    """Lines of CSV with these labels and fields as columns; the header is the first."""
+    return _csv([distinct_names(["time", *labels, *fields, "revision"]), *_point_rows(points, labels, fields)])
 
 
 def metrics_text(metrics: Sequence[StoredMetric], form: Export) -> str:
     """Metrics in the same forms; CSV is without their kinds."""
     documents = [_metric_document(metric) for metric in metrics]
     if form == "csv":
-        return _csv([_METRIC_COLUMNS, *[[each[name] for name in _METRIC_COLUMNS] for each in documents]])
+        return "".join(_csv([_METRIC_COLUMNS, *[[each[name] for name in _METRIC_COLUMNS] for each in documents]]))
     return _json(documents, form)
 
 
-def _point_rows(points: Sequence[Point]) -> Iterator[Sequence[object]]:
-    labels, _ = columns(points)
-    flat = [dict(fields_of(point.values)) for point in points]
-    values = list(dict.fromkeys([name for fields in flat for name in fields]))
-    yield distinct_names(["time", *labels, *values, "revision"])
-    for point, fields in zip(points, flat, strict=True):
-        pairs = dict(point.labels)
-        row = [*[pairs.get(name, "") for name in labels], *[fields.get(name, "") for name in values]]
+def _point_rows(points: Iterable[Point], labels: Sequence[str], fields: Sequence[str]) -> Iterator[Sequence[object]]:
+    for point in points:
+        pairs, values = dict(point.labels), dict(fields_of(point.values))
+        row = [*[pairs.get(name, "") for name in labels], *[values.get(name, "") for name in fields]]
         yield [show_time(point.start_us), *row, point.revision]
 
 
@@ -57,8 +62,8 @@ def _metric_document(metric: StoredMetric) -> dict[str, object]:
     }
 
 
-def _csv(rows: Iterable[Sequence[object]]) -> str:
-    return "".join([",".join([_cell(str(value)) for value in row]) + "\n" for row in rows])
+def _csv(rows: Iterable[Sequence[object]]) -> list[str]:
+    return [",".join([_cell(str(value)) for value in row]) + "\n" for row in rows]
 
 
 def _cell(text: str) -> str:
