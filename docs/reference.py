@@ -46,7 +46,10 @@ def shown(kind: Any) -> str:
         text = text.replace(real, word)
     text = re.sub(r"<class '([\w.]+)'>", r"\1", text)
     text = re.sub(r"\b(?:collections\.abc|typing|pathlib|pegel\.\w+(?:\.\w+)*)\.", "", text)
-    words = (("Sequence", "list"), ("tuple", "list"), ("Mapping", "table"), ("dict", "table"), ("frozenset", "list"))
+    words = (
+        *(("Sequence", "list"), ("tuple", "list"), ("frozenset", "list"), ("Mapping", "table"), ("dict", "table")),
+        *(("Secret", "text"), ("bool", "true or false")),
+    )
     for real, word in words:
         text = re.sub(rf"\b{real}\b", word, text)
     text = re.sub(r"Literal\[([^\]]*)\]", lambda match: match[1].replace("'", '"').replace(", ", " or "), text)

@@ -11,7 +11,7 @@ PegelError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class PegelError(Exception):
@@ -46,16 +46,28 @@ class SinkError(PegelError):
 
 
 class Retryable(SinkError):
-    """The same payload may succeed later. `after` is the wait that the other side asked for, in seconds."""
+    """The same payload may succeed later.
 
-    def __init__(self, message: str, after: float | None = None) -> None:
+    Attributes:
+        after: The wait that the other side asked for, in seconds.
+        unsure: Nobody knows what came of the attempt: it may have been stored, or may yet be, behind something
+            that is sent later. False where it is certain that nothing of it is on its way.
+    """
+
+    def __init__(self, message: str, after: float | None = None, *, unsure: bool = True) -> None:
         self.after = after
+        self.unsure = unsure
         super().__init__(message)
 
 
 class Permanent(SinkError):
-    """The payload can never be stored as it is. `rows` are the indices of the bad points, empty for all."""
+    """Something in the payload can never be stored as it is; all the rest of it is.
 
-    def __init__(self, message: str, rows: Sequence[int] = ()) -> None:
-        self.rows = tuple(rows)
+    Attributes:
+        rows: The bad points, by their index in what was encoded, and the reason for each; empty for all of them,
+            of which nothing was stored.
+    """
+
+    def __init__(self, message: str, rows: Mapping[int, str] | None = None) -> None:
+        self.rows = dict(rows or {})
         super().__init__(message)

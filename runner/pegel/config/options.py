@@ -151,7 +151,7 @@ def _take_file(name: str, node: Node, data: dict[str, Any], problems: list[Probl
         problems.append(file.problem(f"must be the name of a file, not {words.kind(file.value)}"))
         return
     try:
-        data[name] = Secret(Path(file.value).read_text(encoding="utf-8").strip())
+        data[name] = Secret.read(Path(file.value))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is not a text"
         problems.append(file.problem(f"the file cannot be read: {reason.lower()}"))

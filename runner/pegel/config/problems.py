@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 _HIDDEN = re.compile(r"(\$\{\w+\})|[^\s=,{}\[\]\"']")
 _SECRET_KEY = re.compile(r"token|passw|secret|credential|(api|access|private)_?key", re.IGNORECASE)
+_LOGIN = re.compile(r"://[^/\s\"']*@")
+"""A user and a password in a URL."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Problem:
         line = self.place.source.replace("\t", " ")
         if not line.strip():
             return ""
-        if self.masked or _SECRET_KEY.search(line + self.suggestion):
+        if self.masked or _SECRET_KEY.search(line + self.suggestion) or _LOGIN.search(line):
             line = _masked(line)
         return f"{line}\n{' ' * (self.column - 1)}^"
 

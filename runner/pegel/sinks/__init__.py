@@ -18,6 +18,7 @@ BUILTIN = {
     "file": "pegel.sinks.file:File",
     "stdout": "pegel.sinks.stdout:Stdout",
     "local": "pegel.sinks.local:Local",
+    "influxdb2": "pegel.sinks.influxdb2:Influxdb2",
 }
 
 Value = int | float | str
@@ -98,6 +99,13 @@ class Sink(ABC):
     def open(self) -> None:  # noqa: B027 (there may be nothing to prepare)
         """Prepare to send; may raise a Retryable."""
 
+    def mended(self) -> bool:
+        """Whether what made the last attempt fail may be gone, such as a wrong token: then it is tried at once.
+
+        Asked every few seconds while it waits to try again; cheap.
+        """
+        return False
+
     @abstractmethod
     def encode(self, points: Sequence[Point]) -> bytes:
         """The bytes to send for these points.
@@ -113,8 +121,8 @@ class Sink(ABC):
         whose highest revision counts).
 
         Raises:
-            Retryable: Not stored, or nobody knows; the same bytes are sent again.
-            Permanent: Never storable; the rows named are set aside.
+            Retryable: Not stored, or nobody knows (`unsure`); the same bytes are sent again.
+            Permanent: The rows named are never storable and are set aside; all others are stored.
         """
 
     def close(self) -> None:  # noqa: B027 (nor to give back)

@@ -28,19 +28,23 @@ _IN_TEXT = re.compile(r'(["\\])')
 
 
 def encode(points: Sequence[Point], precision: Precision = "s") -> bytes:
-    """The lines of these points, in their order; a point without a usable value has none.
+    """The lines of these points, in their order; a point without a usable value has none."""
+    return "".join([f"{line}\n" for line in lines(points, precision) if line]).encode()
+
+
+def lines(points: Sequence[Point], precision: Precision = "s") -> list[str]:
+    """The line of each of these points, without its end; empty for a point without a usable value.
 
     Integers are written as integers, floats as floats, texts as texts. A histogram becomes the fields
     `NAME_le_BOUND` (records not greater than the bound), `NAME_sum` and `NAME_count`. Labels without a value
     are left out. A backslash in a name or at the end of a label, which InfluxDB cannot hold, becomes `_`.
     """
     divisor, factor = _TICKS[precision]
-    lines = []
+    written = []
     for point in points:
         fields = _fields(point.values)
-        if fields:
-            lines.append(f"{_series(point)} {fields} {point.start_us // divisor * factor}\n")
-    return "".join(lines).encode()
+        written.append(f"{_series(point)} {fields} {point.start_us // divisor * factor}" if fields else "")
+    return written
 
 
 def fields_of(values: Mapping[str, Value | Histogram]) -> Iterator[tuple[str, Value]]:

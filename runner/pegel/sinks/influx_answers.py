@@ -1,0 +1,122 @@
+"""What the answers of an InfluxDB mean: rows that it can never store, or trouble that passes or can be mended."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from pegel.errors import Retryable
+from pegel.sinks.posting import Reply
+from pegel.sinks.safe_text import clean
+
+MAX_MESSAGE = 300
+"""Characters of what the server says; it may quote our rows."""
+
+_SLOWLY = 60.0
+"""Seconds between attempts while a person is needed."""
+
+_LONGEST_WAIT = 600.0
+"""Seconds for which a server may ask to be left alone."""
+
+_DROPPED = re.compile(r" dropped=(\d+)")
+_RETENTION = re.compile(r"(?:outside|beyond) retention policy(?: of duration (\w+))?")
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Rows can never be stored.
+
+    Attributes:
+        reason: For people, and the same for rows with the same fault.
+        dropped: How many of the rows sent were not stored, 0 if the server does not say. It may be more.
+    """
+
+    reason: str
+    dropped: int = 0
+
+
+def refusal(reply: Reply) -> Refusal | None:
+    """What is said against rows; None if the answer is about something else."""
+    if reply.status == 413:
+        return Refusal("the row alone is too big for the server (413)")
+    message = _message(reply)
+    if reply.status not in (400, 422) or not message:
+        return None
+    dropped = _DROPPED.search(message)
+    return Refusal(_reason(message), int(dropped[1]) if dropped else 0)
+
+
+def trouble(reply: Reply, url: str, bucket: str, token: str) -> Retryable:
+    """The error for an answer that stored nothing and says nothing against rows; `token` is cut out of it."""
+    sentence = _sentence(reply, url, bucket)
+    unsure = reply.status >= 500 or reply.status in (408, 499) or 200 <= reply.status < 300
+    after = _retry_after(reply)
+    if after is None and reply.status < 500:
+        after = _SLOWLY
+    return Retryable(sentence.replace(token, "***") if token else sentence, after, unsure=unsure)
+
+
+def skew(reply: Reply, now: float) -> float | None:
+    """Seconds that `now` is ahead of the server's clock; None if it does not tell the time."""
+    theirs = _time(reply.headers.get("date", ""))
+    return None if theirs is None else now - theirs
+
+
+def _sentence(reply: Reply, url: str, bucket: str) -> str:
+    said = clean(_message(reply), MAX_MESSAGE)
+    status = reply.status
+    if status == 401:
+        return f'{url} does not know the token (401); give one that may write to the bucket "{bucket}"'
+    if status == 403:
+        return f'the token may not write to the bucket "{bucket}" (403: {said}); give it that right'
+    if status == 404 and said:
+        return f"{url} has no such place: {said}; make it, or correct org and bucket"
+    if 300 <= status < 400:
+        target = clean(reply.headers.get("location", "nowhere"), MAX_MESSAGE)
+        return f"{url} redirects to {target} ({status}), which is not followed; write the address itself as url"
+    if not said and (status < 300 or status in (400, 404, 405)):
+        what = "a web page" if "html" in reply.headers.get("content-type", "") else "something else"
+        return f"is {url} the address of an InfluxDB 2? it answered a write with {what} ({status})"
+    if status in (429, 503):
+        return f"{url} asks to wait ({status}{': ' if said else ''}{said})"
+    return f"{url} did not store the points ({status}{': ' if said else ''}{said})"
+
+
+def _message(reply: Reply) -> str:
+    """What the server says in JSON, in one line of bounded length; empty if it says nothing that way."""
+    try:
+        document = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(document, dict):
+        return ""
+    said = document.get("message") or document.get("error")
+    return clean(said, 8 * MAX_MESSAGE) if isinstance(said, str) else ""
+
+
+def _reason(message: str) -> str:
+    """The message without what differs from row to row: times and counts."""
+    kept = _RETENTION.search(message)
+    if kept:
+        return f"older than the bucket keeps{f' ({kept[1]})' if kept[1] else ''}"
+    conflict = message.find("field type conflict")
+    return clean(_DROPPED.split(message[max(conflict, 0) :])[0], MAX_MESSAGE)
+
+
+def _retry_after(reply: Reply) -> float | None:
+    text = reply.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), _LONGEST_WAIT)
+    until, now = _time(text), _time(reply.headers.get("date", ""))
+    if until is None or now is None:
+        return None
+    return min(max(0.0, until - now), _LONGEST_WAIT)
+
+
+def _time(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,202 @@
+"""The sink `influxdb2`: points as line protocol to the write API of InfluxDB 2."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlencode
+
+from pegel.errors import Permanent, Retryable
+from pegel.secret import Secret
+from pegel.sinks import Point, Sink
+from pegel.sinks.influx import lines
+from pegel.sinks.influx_answers import Refusal, refusal, skew, trouble
+from pegel.sinks.posting import Poster, Reply, Trust, split_url
+from pegel.units import Duration
+
+_NOTHING = b"# pegel asks whether it may write\n"
+"""A comment: all that a write needs is looked at, and nothing is stored."""
+
+_LONGEST_TIMEOUT = 300.0
+_LONGEST_PROBE = 9.0
+_GREATEST_SKEW = 30.0
+"""Seconds."""
+
+
+@dataclass(kw_only=True)
+class Influxdb2(Sink):
+    """Write the points to a bucket of an InfluxDB 2.
+
+    The measurement is the metric, the tags are the labels, the fields are the values, the time is the start of
+    the window in seconds. A later value of the same window replaces the earlier one. Rows that the server can
+    never take (another type than a field has, older than the bucket keeps) are found and set aside as dead
+    letters, all others are stored. A token that is refused, a missing bucket or a server that is away lose
+    nothing: it is tried again until it works, and at once when the file of the token has changed.
+
+    Options:
+        url: Address of the server, with its base path if it has one.
+        org: Name or id of the organisation.
+        bucket: Name or id of the bucket.
+        token: API token with the right to write to the bucket; it needs no other right. `token_file` names a file
+            that holds it, and is read again when it changes.
+        timeout: Time for a whole request, from the connection to the end of the answer.
+        ca_file: Certificates of the authorities to trust in the place of the system's (PEM).
+        insecure_skip_verify: Believe any certificate, so that anybody on the way can read the token; needs
+            `i_know = true` beside it.
+        i_know: See insecure_skip_verify.
+        allow_link_local: The address may be a link-local one, where clouds hand out credentials.
+
+    Example:
+        [[sinks]]
+        name = "influx"
+        type = "influxdb2"
+        url = "http://localhost:8086"
+        org = "example"
+        bucket = "telemetry"
+        token = "${INFLUX_TOKEN}"
+    """
+
+    url: str
+    org: str
+    bucket: str
+    token: Secret
+    timeout: Duration = Duration(10.0)
+    ca_file: Path | None = None
+    insecure_skip_verify: bool = False
+    i_know: bool = False
+    allow_link_local: bool = False
+    _wall: Callable[[], float] = field(default=time.time, init=False, repr=False, compare=False)
+    _poster: Poster | None = field(default=None, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        try:
+            split_url(self.url)
+        except ValueError as error:
+            raise ValueError(f"url: {error}") from error
+        for name, text in (("org", self.org), ("bucket", self.bucket)):
+            if not text:
+                raise ValueError(f"{name}: is empty")
+        if not self.token:
+            raise ValueError("token: is empty")
+        if not 0 < self.timeout <= _LONGEST_TIMEOUT:
+            raise ValueError("timeout: has to be more than nothing and at most 5m")
+        if self.ca_file is not None and not self.ca_file.is_file():
+            raise ValueError("ca_file: there is no such file")
+        if self.insecure_skip_verify and not self.i_know:
+            raise ValueError(
+                "insecure_skip_verify: anybody on the way could read the token; name the authority in ca_file,"
+                " or say i_know = true as well"
+            )
+
+    @property
+    def overwrites(self) -> bool:
+        return True
+
+    @property
+    def remote(self) -> bool:
+        return True
+
+    def encode(self, points: Sequence[Point]) -> bytes:
+        """A line per point; a point without a usable value is a comment, so that lines can be counted."""
+        return "".join([f"{line or '#'}\n" for line in lines(points)]).encode()
+
+    def send(self, payload: bytes) -> None:
+        refused = self._refused(payload.splitlines(keepends=True))
+        if refused:
+            raise Permanent(next(iter(refused.values())), refused)
+
+    def mended(self) -> bool:
+        return self.token.renew()
+
+    def probe(self) -> Sequence[str]:
+        found = []
+        if self.insecure_skip_verify:
+            found.append("insecure_skip_verify is on: anybody on the way can read the token")
+        poster = self._new_poster(min(self.timeout, _LONGEST_PROBE))
+        try:
+            reply = self._post(poster, _NOTHING)
+            if reply.status != 204:
+                found.append(str(self._trouble(reply)))
+            found += self._clocks(reply)
+        except Retryable as error:
+            found.append(str(error))
+        finally:
+            poster.close()
+        return found
+
+    def close(self) -> None:
+        if self._poster is not None:
+            self._poster.close()
+            self._poster = None
+
+    # -- rows ---------------------------------------------------------------------------------------------
+
+    def _refused(self, rows: Sequence[bytes]) -> dict[int, str]:
+        """Store all rows but those that can never be stored; these, with the reason of each.
+
+        What is refused is halved until the bad rows are alone. Sending a row again that is stored already
+        changes nothing.
+        """
+        refused: dict[int, str] = {}
+        whole = [number for number, row in enumerate(rows) if not row.startswith(b"#")]
+        todo = [whole] if whole else []
+        while todo:
+            part = todo.pop()
+            verdict = self._write(b"".join([rows[number] for number in part]))
+            if verdict is None:
+                continue
+            if part is whole and not verdict.dropped:
+                self._check_that_rows_are_meant(verdict)
+            if len(part) == 1 or verdict.dropped == len(part):
+                refused.update(dict.fromkeys(part, verdict.reason))
+            else:
+                middle = len(part) // 2
+                todo += [part[middle:], part[:middle]]
+        return dict(sorted(refused.items()))
+
+    def _write(self, body: bytes) -> Refusal | None:
+        """Store these rows; what is said against one of them, None if they are stored."""
+        reply = self._post(self._current(), body)
+        if reply.status == 204:
+            return None
+        verdict = refusal(reply)
+        if verdict is None:
+            raise self._trouble(reply)
+        return verdict
+
+    def _check_that_rows_are_meant(self, verdict: Refusal) -> None:
+        """A refusal may be about every request; then no row is to blame, and nothing is taken either."""
+        reply = self._post(self._current(), _NOTHING)
+        if reply.status != 204:
+            raise Retryable(f"{self.url} refuses every write: {verdict.reason}", after=60.0, unsure=False)
+
+    # -- requests -----------------------------------------------------------------------------------------
+
+    def _post(self, poster: Poster, body: bytes) -> Reply:
+        self.token.renew()
+        token = self.token.reveal()
+        if not token.isascii() or not token.isprintable() or " " in token:
+            raise Retryable("the token has characters that no token has; is it in one line?", after=60.0, unsure=False)
+        query = urlencode({"org": self.org, "bucket": self.bucket, "precision": "s"})
+        headers = {"Authorization": f"Token {token}", "Content-Type": "text/plain; charset=utf-8"}
+        return poster.post(f"/api/v2/write?{query}", headers, body)
+
+    def _current(self) -> Poster:
+        if self._poster is None:
+            self._poster = self._new_poster(self.timeout)
+        return self._poster
+
+    def _new_poster(self, timeout: float) -> Poster:
+        return Poster(self.url, timeout, Trust(self.ca_file, not self.insecure_skip_verify, self.allow_link_local))
+
+    def _trouble(self, reply: Reply) -> Retryable:
+        return trouble(reply, self.url, self.bucket, self.token.reveal())
+
+    def _clocks(self, reply: Reply) -> list[str]:
+        ahead = skew(reply, self._wall())
+        if ahead is None or abs(ahead) <= _GREATEST_SKEW:
+            return []
+        which = "ahead of" if ahead > 0 else "behind"
+        return [f"the clock of this machine is {abs(ahead):.0f} s {which} that of {self.url}; let both follow NTP"]
