@@ -190,11 +190,13 @@ class Proxy:
             with suppress(OSError):
                 client.shutdown(socket.SHUT_RDWR)
 
-    def release(self) -> None:
+    def release(self, most: int | None = None) -> None:
         """Let the server have what was held, oldest first, and late replies go."""
         self.released.set()
-        while self.held:
-            self.forward(self.held.pop(0))
+        released = self.held[:most]
+        del self.held[: len(released)]
+        for request in released:
+            self.forward(request)
 
     def forward(self, request: Request) -> Reply:
         """Send a request to the server."""

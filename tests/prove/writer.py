@@ -1,10 +1,10 @@
 """An application that writes a log, as a process of its own: `python writer.py LOG TRUTH LOCK SEED PER_SECOND`.
 
-It appends with O_APPEND, follows a renamed log when it finds the name missing or leading elsewhere, and writes
-some records in two halves, so that a rotation may fall between them. What it wrote is in TRUTH, one JSON
-array per record, written when the record is complete. A shared lock is held while it writes: a rotator that
-copies and truncates takes it, since what is written in that moment is lost by any rotator. SIGTERM ends it
-behind a whole record.
+It appends with O_APPEND, follows a renamed log when it finds the name missing or leading elsewhere (with a sixth
+argument `waits` only elsewhere: the rotator makes the new file), and writes some records in two halves, so that
+a rotation may fall between them. What it wrote is in TRUTH, one JSON array per record, written when the record is
+complete. A shared lock is held while it writes: a rotator that copies and truncates takes it, since what is
+written in that moment is lost by any rotator. SIGTERM ends it behind a whole record.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ KEYS = ("a", "b", "c", "d")
 class Application:
     """Writes records until it is told to stop."""
 
-    def __init__(self, log: str, truth: str, lock: str, seed: int) -> None:
+    def __init__(self, log: str, truth: str, lock: str, seed: int, *, waits: bool = False) -> None:
         self._log = log
+        self._waits = waits
         self._rng = random.Random(seed)
         self._truth = os.open(truth, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self._lock = os.open(lock, os.O_RDWR | os.O_CREAT)
@@ -41,7 +42,7 @@ class Application:
         try:
             same = Path(self._log).stat().st_ino == os.fstat(self._fd).st_ino
         except FileNotFoundError:
-            same = False
+            same = self._waits
         if not same:
             os.close(self._fd)
             self._fd = self._opened()
@@ -81,9 +82,9 @@ def _spell(record: tuple[int, int, str, int, str]) -> bytes:
     return f'{number} {time_us} {key} {value} "{user}";\n'.encode()
 
 
-def main(log: str, truth: str, lock: str, seed: str, per_second: str) -> None:
+def main(log: str, truth: str, lock: str, seed: str, per_second: str, habit: str = "") -> None:
     """Write until SIGTERM."""
-    application = Application(log, truth, lock, int(seed))
+    application = Application(log, truth, lock, int(seed), waits=habit == "waits")
 
     def stop(_number: int, _frame: object) -> None:
         application.stopped = True

@@ -1,0 +1,71 @@
+"""An InfluxDB that is down, has a full disk or refuses its token, for a while: nothing is lost, nothing doubled.
+
+The hours are simulated, the server, its answers and the log on disk are real.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engines.influxdb import Bucket
+from engines.job import differences
+from engines.proxy import Fault, Proxy, disk_full, passing, unavailable, web_page
+from engines.speedtest import counted, story
+
+
+def test_an_hour_without_the_server_loses_nothing(tmp_path: Path, bucket: Bucket, proxy: Proxy) -> None:
+    with story(tmp_path, bucket, proxy) as told:
+        told.go_on(minutes=5)
+        assert len(bucket.points()) > 10
+        proxy.down()
+        told.go_on(minutes=60)
+        assert told.waiting() > 300
+        proxy.up()
+        told.go_on(minutes=5)
+        told.lives.finish()
+    assert differences(bucket.points(), counted(tmp_path)) == []
+
+
+@pytest.mark.parametrize("fault", [disk_full, unavailable, web_page])
+def test_answers_that_are_no_success_lose_nothing(fault: Fault, tmp_path: Path, bucket: Bucket, proxy: Proxy) -> None:
+    with story(tmp_path, bucket, proxy) as told:
+        told.go_on(minutes=3)
+        proxy.otherwise = fault
+        told.go_on(minutes=10)
+        assert told.waiting() > 50
+        proxy.otherwise = passing
+        told.lives.finish()
+    assert differences(bucket.points(), counted(tmp_path)) == []
+
+
+def test_a_runner_that_is_restarted_while_the_server_is_away_loses_nothing(
+    tmp_path: Path, bucket: Bucket, proxy: Proxy
+) -> None:
+    """What waits is on disk, not in the memory of a life."""
+    with story(tmp_path, bucket, proxy) as told:
+        told.go_on(minutes=3)
+        proxy.down()
+        for _ in range(4):
+            told.go_on(minutes=3)
+            told.lives.close()
+        proxy.up()
+        told.lives.finish()
+    assert differences(bucket.points(), counted(tmp_path)) == []
+
+
+def test_a_token_that_is_revoked_and_renewed_loses_nothing(tmp_path: Path, bucket: Bucket, proxy: Proxy) -> None:
+    """A new token in its file is enough: no restart, and no waiting for a back-off that has grown long."""
+    with story(tmp_path, bucket, proxy) as told:
+        told.go_on(minutes=3)
+        bucket.revoke(bucket.write_only)
+        told.go_on(minutes=10)
+        (delivery,) = told.lives.runner().deliveries
+        assert "token" in delivery.trouble
+        assert told.waiting() > 50
+        told.lives.job.give_token(bucket.write_only.text)
+        told.go_on(minutes=2)
+        assert delivery.trouble == ""
+        told.lives.finish()
+    assert differences(bucket.points(), counted(tmp_path)) == []
