@@ -38,6 +38,8 @@ class SourceEntry:
         preset: A ready-made source with its enrichers and metrics; every other option overrides the preset's.
         metrics: Which of the preset's metrics are wanted, by patterns; those that are off by default are on
             when a pattern names them.
+        enrichers: Options of the preset's enrichers, by their names: what is given here counts instead of the
+            preset's, tables are merged (`enrichers.asn.files = ["…"]`).
         format: How bytes become records; its `type` is `lines` if nothing else is said.
         time: Where event time comes from.
         labels: Constant columns, usable as labels.
@@ -63,6 +65,7 @@ class SourceEntry:
     type: str
     preset: str | None = None
     metrics: str | Sequence[str] = ()
+    enrichers: Mapping[str, Any] = field(default_factory=dict)
     format: Any = None
     time: TimeEntry | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -81,6 +84,7 @@ class EnricherEntry:
     Options:
         type: What kind of enricher it is.
         from: A source or several; may be left out where there is only one.
+        name: In a preset: what sources call it when they change its options.
 
     Example:
         [[enrichers]]
@@ -91,6 +95,7 @@ class EnricherEntry:
 
     type: str
     sources: str | Sequence[str] = field(default=(), metadata={"key": "from"})
+    name: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +172,8 @@ class SinkEntry:
     Options:
         name: Its outbox belongs to it; the `type` if nothing is said.
         type: What kind of sink it is.
+        only_if: The sink exists only if this text is not empty: `"${INFLUX_URL:-}"` switches it on by setting the
+            variable, and what else its table refers to is needed only then.
         metrics: Patterns of the metrics that it takes, all by default; names with the runner's `prefix`.
         early_interval: Time between early values of open windows; only for sinks that overwrite
             (default: 10s; `local` with every commit).
@@ -182,6 +189,7 @@ class SinkEntry:
 
     name: str | None = None
     type: str
+    only_if: str | None = None
     metrics: str | Sequence[str] = ("*",)
     early_interval: Duration | None = None
     outbox: OutboxEntry = field(default_factory=OutboxEntry)

@@ -16,7 +16,7 @@ from pegel.config.metrics import draft_metrics
 from pegel.config.presets import FOLDER, expand
 from pegel.config.problems import Place, Problem, did_you_mean
 from pegel.config.runner import runner_settings, unknown_variables
-from pegel.config.sinks import draft_sinks, pattern_warnings
+from pegel.config.sinks import draft_sinks, is_off, off_warnings, pattern_warnings
 from pegel.config.sources import SourceDraft, check_private, draft_sources
 from pegel.errors import ConfigError
 from pegel.plan import Plan, takes
@@ -90,11 +90,13 @@ def check(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None
     declared = declare(Path(path), environ, problems)
     if declared is None:
         return Checked(problems=_in_order(problems))
+    off = [node for node in declared.sinks if is_off(node)]
+    declared.sinks = [node for node in declared.sinks if not is_off(node)]
     faults = [node.fault for table in declared.nodes() for node in table.walk() if node.fault]
     plan, warnings = _plan(declared, environ, problems)
     spoiled = {(fault.file, fault.path) for fault in faults}
     found = _in_order([*faults, *(p for p in problems if (p.file, p.path) not in spoiled)])
-    return Checked(None if found else plan, found, _in_order(warnings))
+    return Checked(None if found else plan, found, _in_order([*warnings, *off_warnings(off)]))
 
 
 def environment(environ: Mapping[str, str] | None) -> Mapping[str, str]:

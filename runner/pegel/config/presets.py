@@ -2,7 +2,8 @@
 
 In a preset `from = "@"` stands for every source that uses it, and its one `[[sources]]` table has no name. A
 source with `preset = "…"` lies over that table: each option given replaces the preset's, tables (labels, format,
-time) are merged option by option. Two sources with the same preset share its enrichers and metrics.
+time) are merged option by option. Two sources with the same preset share its enrichers and metrics. An enricher with
+a `name` can be changed by each source, option by option, under `enrichers.NAME`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pegel.config import words
 from pegel.config.document import Node, Reading, read
 from pegel.config.entries import SourceEntry
 from pegel.config.options import options
+from pegel.config.overriding import OPTION, check_overrides, variants
 from pegel.config.problems import Problem, did_you_mean, listed
 
 FOLDER = Path(__file__).parent.parent / "presets"
@@ -97,9 +99,10 @@ def _known(name: Node, expansion: Expansion, folder: Path) -> bool:
 
 
 def _refuse_selection(source: Node, expansion: Expansion) -> None:
-    if "metrics" in source.table:
-        message = "chooses among the metrics of a preset, and this source has none"
-        expansion.problems.append(source.table["metrics"].problem(message, at_key=True))
+    for option, verb in (("metrics", "chooses among"), (OPTION, "changes")):
+        if option in source.table:
+            message = f"{verb} the {option} of a preset, and this source has none"
+            expansion.problems.append(source.table[option].problem(message, at_key=True))
 
 
 def _overlay(preset: Node, source: Node) -> Node:
@@ -111,14 +114,17 @@ def _overlay(preset: Node, source: Node) -> Node:
     base = bases[0]
     if own is not None and own.value != (base.table["type"].value if "type" in base.table else None):
         base = base.only(options(SourceEntry))  # the options of another type of source mean nothing here
-    return base.under(source).without({"preset", "metrics"})
+    return base.under(source).without({"preset", "metrics", OPTION})
 
 
 def _share(preset: Node, users: Sequence[Node], expansion: Expansion) -> None:
     """Add a preset's enrichers and metrics for the sources that use it."""
     everyone = [user for user in users if isinstance(_name(user), str)]
     entries = preset.table["enrichers"].items if "enrichers" in preset.table else []
-    expansion.enrichers.extend(_from(entry, everyone) for entry in entries)
+    for user in users:
+        check_overrides(user, entries, expansion.problems)
+    for entry in entries:
+        expansion.enrichers.extend(_from(changed, those) for changed, those in variants(entry, everyone))
     metrics = preset.table["metrics"].items if "metrics" in preset.table else []
     choices = {id(user): _choice(user, metrics, expansion) for user in users}
     for metric in metrics:

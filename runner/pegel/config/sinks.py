@@ -28,6 +28,20 @@ def draft_sinks(nodes: Sequence[Node], root: Node, problems: list[Problem]) -> l
     return [sink for sink in sinks if sink is not None]
 
 
+def is_off(node: Node) -> bool:
+    """Whether a sink is switched off by an empty `only_if`."""
+    condition = node.table.get("only_if")
+    return condition is not None and condition.value == "" and condition.fault is None
+
+
+def off_warnings(nodes: Sequence[Node]) -> list[Problem]:
+    """A word about each sink that is off: nobody must look for its points in vain."""
+    conditions = [node.table["only_if"] for node in nodes]
+    return [
+        node.problem(f"the sink is off, because {node.template or 'this'} is empty", at_key=True) for node in conditions
+    ]
+
+
 def pattern_warnings(nodes: Sequence[Node], metrics: Sequence[Metric]) -> list[Problem]:
     """Patterns that match no metric."""
     names = [metric.name for metric in metrics]
