@@ -42,7 +42,7 @@ def test_each_command_explains_itself(name: str) -> None:
     result = CliRunner().invoke(app, [name, "--help"])
     assert result.exit_code == 0, result.output
     assert COMMANDS[name].split()[0] in result.output
-    assert "130 interrupted" in result.output
+    assert "130  interrupted" in result.output
 
 
 def test_help_lists_the_commands_in_the_order_of_a_first_acquaintance() -> None:

@@ -6,6 +6,7 @@ import importlib.util
 import re
 import tomllib
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -25,14 +26,27 @@ def blocks(language: str) -> list[tuple[str, str]]:
     ]
 
 
-def test_the_reference_is_what_the_components_say() -> None:
-    """`python docs/reference.py` makes it."""
-    spec = importlib.util.spec_from_file_location("reference", ROOT / "docs" / "reference.py")
+def generator(name: str) -> ModuleType:
+    """A script that writes pages."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+def test_the_reference_is_what_the_components_say() -> None:
+    """`python docs/reference.py` makes it."""
+    module = generator("reference")
     assert module.TARGET.read_text() == module.page()
+
+
+def test_the_pages_of_the_commands_are_what_the_commands_say() -> None:
+    """`python docs/commands.py` makes them."""
+    module = generator("commands")
+    assert module.PAGE.read_text() == module.page()
+    assert module.MANUAL.read_text() == module.manual_page()
 
 
 @pytest.mark.parametrize(("place", "text"), [pytest.param(*block, id=block[0]) for block in blocks("toml")])

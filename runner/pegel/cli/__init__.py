@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from pegel.cli.manual import EXIT_CODES, FAILED, REFUSED, STATE_REFUSED, Command
 from pegel.errors import ConfigError, PegelError, StateError
 
 COMMANDS = {
@@ -28,13 +29,6 @@ COMMANDS = {
     "demo": "Watch the speed-test job on invented data.",
 }
 """Commands in the order of a first acquaintance; the sentence begins the function's docstring."""
-
-FINE, FAILED, REFUSED, STATE_REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
-
-_EPILOG = (
-    "Exit codes: 0 fine; 1 something failed or could not be delivered; 2 the configuration, or the "
-    "command line, is refused; 3 the state is refused or locked; 130 interrupted."
-)
 
 
 class LazyCommands(TyperGroup):
@@ -53,8 +47,13 @@ class LazyCommands(TyperGroup):
         self.commands.update({name: self.get_command(ctx, name) for name in COMMANDS})  # for "did you mean"
         name, _, rest = super().resolve_command(ctx, args)
         assert name is not None
-        return name, _command(name), rest
+        return name, command(name), rest
 
+
+_EPILOG = (
+    f"Exit codes: {'; '.join(f'{code} {text}' for code, text in EXIT_CODES.items())}. "
+    "pegel COMMAND --help says more, with examples."
+)
 
 # typer's own tracebacks show the values of variables, and so secrets
 app = typer.Typer(
@@ -79,6 +78,16 @@ def pegel(
     """Turn live logs into exact metrics, declared in one TOML file."""
 
 
+def command(name: str) -> Command:
+    """A command, its module imported."""
+    function = getattr(importlib.import_module(f"pegel.cli.{name}"), name)
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    alone.command(name, cls=Command)(function)
+    made = typer.main.get_command(alone)
+    assert isinstance(made, Command)
+    return made
+
+
 def main() -> None:
     """Run the command line; every error that Pegel raises on purpose becomes a sentence and an exit code."""
     try:
@@ -96,13 +105,6 @@ def main() -> None:
         # whoever read our output has gone; nothing is left to say, also not at the interpreter's exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
-
-
-def _command(name: str) -> Any:
-    function = getattr(importlib.import_module(f"pegel.cli.{name}"), name)
-    alone = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    alone.command(name, epilog=_EPILOG)(function)
-    return typer.main.get_command(alone)
 
 
 def _fail(sentence: str, code: int) -> None:

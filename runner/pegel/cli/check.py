@@ -21,6 +21,12 @@ def check(
     """Say everything that is wrong with a configuration.
 
     Nothing is opened, started or changed. Problems come in the order of the file, all at once.
+
+    Examples:
+        pegel check
+            config.toml in this directory.
+        pegel check /etc/pegel/config.toml --json
+            For editors and scripts.
     """
     from pegel import config as configuration
 

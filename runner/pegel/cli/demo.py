@@ -43,7 +43,7 @@ _LINE = 5.0
 
 
 def demo(
-    seconds: Annotated[float | None, typer.Option(help="Stop by itself after so long.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Stop by itself after so many seconds.")] = None,
     directory: Annotated[Path | None, typer.Option("--dir", help="Keep log, state and config here.")] = None,
     rate: Annotated[int, typer.Option(help="Log records a second.")] = 60,
 ) -> None:
@@ -51,6 +51,12 @@ def demo(
 
     A made-up speed-test server writes its access log, with records over several lines, dirt, rotation and
     compression; a runner counts it under your eyes. Ctrl-C ends both.
+
+    Examples:
+        pegel demo
+            Until Ctrl-C.
+        pegel demo --seconds 30 --dir demo
+            Half a minute; log, state and configuration stay in demo.
     """
     with ExitStack() as stack:
         if directory is None:

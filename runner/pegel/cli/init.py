@@ -14,11 +14,17 @@ _MODE = 0o640
 
 def init(
     path: Annotated[Path, typer.Argument(help="The file to write; it must not exist.")] = CONFIG,
-    preset: Annotated[str | None, typer.Option(help="Begin with this preset.")] = None,
+    preset: Annotated[str | None, typer.Option(metavar="NAME", help="Begin with this preset.")] = None,
 ) -> None:
     """Write a commented configuration to begin with.
 
     Nothing is overwritten. Without --preset the file counts the requests of a web server.
+
+    Examples:
+        pegel init --preset ookla
+            A configuration for the log of a speed-test server.
+        pegel init /etc/pegel/config.toml
+            One for a web server, somewhere else.
     """
     from pegel.config.presets import names
     from pegel.config.starting import starter

@@ -29,15 +29,17 @@ _ROWS_ON_SCREEN = 20
 def points(
     config: Annotated[str | None, typer.Argument(help="The configuration (or at once the metric).")] = None,
     metric: Annotated[str | None, typer.Argument(help="The metric; without it, all are listed.")] = None,
-    label: Annotated[list[str] | None, typer.Option(help="Only series with this label, as name=value.")] = None,
-    since: Annotated[str, typer.Option(help="From when: 90s, 2h, 7d ago, or a time such as 2026-03-03T12:00Z.")] = "",
-    until: Annotated[str, typer.Option(help="Up to when, like --since.")] = "",
+    label: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Only series with this label.")] = None,
+    since: Annotated[
+        str, typer.Option(metavar="TIME", help="From when: 90s, 2h, 7d ago, or a time such as 2026-03-03T12:00Z.")
+    ] = "",
+    until: Annotated[str, typer.Option(metavar="TIME", help="Up to when, like --since.")] = "",
     last: Annotated[int | None, typer.Option(min=1, help="Only the newest windows, however old.")] = None,
     form: Annotated[Form, typer.Option("--format", help="How to print; csv, json and ndjson are exact.")] = "table",
     by: Annotated[
-        str | None, typer.Option(help="One series per value of this label (sums; of fractions means).")
+        str | None, typer.Option(metavar="LABEL", help="One series per value of this label (sums; of fractions means).")
     ] = None,
-    value: Annotated[list[str] | None, typer.Option(help="Only this value of the metric.")] = None,
+    value: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this value of the metric.")] = None,
     state: Annotated[Path | None, typer.Option(help="The state directory, instead of the configured one.")] = None,
     follow_on: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with new and corrected points until Ctrl-C.")

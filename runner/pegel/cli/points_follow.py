@@ -8,6 +8,7 @@ from pathlib import Path
 
 import typer
 
+from pegel.cli.manual import FINE, INTERRUPTED
 from pegel.cli.points_changes import Changes
 from pegel.cli.points_export import points_text
 from pegel.cli.points_query import Wanted
@@ -18,8 +19,6 @@ from pegel.sinks import Point
 
 PAUSE = 1.0
 """Seconds between two looks at the store; where nothing has changed a look asks two files for their times."""
-
-INTERRUPTED = 130
 
 Show = Callable[[Sequence[Point]], None]
 
@@ -54,7 +53,7 @@ def follow(
             if points:
                 show(points)
             if clock.wait(stop, PAUSE):
-                return 0
+                return FINE
     except KeyboardInterrupt:
         return INTERRUPTED
 

@@ -41,6 +41,12 @@ def preview(
     """Print the points of the configured or given input, all windows closed.
 
     Nothing is kept and nothing is sent: state and sinks of the configuration are not touched.
+
+    Examples:
+        pegel preview
+            The points of all that the configuration reads.
+        pegel preview config.toml access.log.1 access.log.2.gz --format influx
+            Of these files only, in InfluxDB's line protocol.
     """
     from pegel.config import load
 

@@ -20,7 +20,10 @@ def run(
     ] = False,
     close: Annotated[bool, typer.Option("--close", help="With --once: close the newest windows too.")] = False,
     patience: Annotated[
-        str, typer.Option(help="With --once: how long a source or a sink may fail before it is given up.")
+        str,
+        typer.Option(
+            metavar="DURATION", help="With --once: how long a source or a sink may fail before it is given up."
+        ),
     ] = "30s",
     accept_state_loss: Annotated[
         bool, typer.Option("--accept-state-loss", help="Begin anew if the state is damaged and has no snapshot.")
@@ -31,7 +34,18 @@ def run(
     SIGTERM or Ctrl-C finishes the turn and stops; a second one stops at once. Both are safe. SIGHUP, or a
     changed file, loads the configuration again; a bad one is reported and the old one goes on.
 
-    Exit codes: 0 fine, 1 something could not be delivered, 2 configuration refused, 3 state refused.
+    Under systemd (Type=notify) it says when it is ready, reloading and stopping, and that it is alive.
+
+    Examples:
+        pegel run /etc/pegel/config.toml
+            The service.
+        pegel run --once --patience 50s
+            For cron, once a minute: the same points as the service.
+        pegel run --once --close
+            An old log to its end, the newest windows too.
+
+    Exit codes:
+        1: not everything could be read or delivered (with --once)
     """
     from pegel.cli.running import Running
     from pegel.units import duration

@@ -21,7 +21,16 @@ def state(
         Path | None, typer.Option("--state", help="The state directory, instead of the configured one.")
     ] = None,
 ) -> None:
-    """Show the state: how far each source is, what is open, what waits. Safe beside a running runner."""
+    """Show the state: how far each source is, what is open, what waits.
+
+    It is only read, beside a running runner too.
+
+    Examples:
+        pegel state
+            In words.
+        pegel state --json --state /var/lib/pegel
+            All facts, without a configuration.
+    """
     from pegel.cli.directory import state_directory
     from pegel.state.report import report
 
