@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from prove.install import STEPS, install
 from prove.sigkill import Loop
 from simulation.mutants import MUTANTS, SEEDS
 from simulation.product import BUILDS
@@ -105,6 +106,14 @@ def properties(budget: Budget, seed: int) -> Finding:
     return Finding(summary, [] if done.returncode == 0 else done.stdout.splitlines()[-20:])
 
 
+def installed(budget: Budget, seed: int) -> Finding:
+    """The wheel in a fresh environment; needs a package index."""
+    del budget, seed
+    begun = time.monotonic()
+    wrong = install()
+    return Finding(f"the wheel installs and takes {len(STEPS)} first steps ({time.monotonic() - begun:.0f} s)", wrong)
+
+
 def _of(*reports: Report) -> Finding:
     summary = "; ".join(str(report) for report in reports)
     wrong = [f"seed {seed}, point {point}: {text}" for report in reports for seed, point, text in report.wrong]
@@ -118,4 +127,5 @@ PARTS: dict[str, Callable[[Budget, int], Finding]] = {
     "sigkill": sigkill,
     "mutants": mutants,
     "properties": properties,
+    "installed": installed,
 }
