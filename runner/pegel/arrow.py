@@ -51,6 +51,13 @@ def slices(
     return Texts(views, buffers)
 
 
+def texts(values: Sequence[str]) -> Texts:
+    """A column of the given values."""
+    encoded = [value.encode() for value in values]
+    lengths = np.array([len(value) for value in encoded], np.int64)
+    return slices([np.frombuffer(b"".join(encoded), np.uint8)], np.cumsum(lengths) - lengths, lengths)
+
+
 def _fill(views: NDArray[np.int32], rows: Any, buffer: Bytes, starts: Offsets, lengths: Offsets, index: int) -> None:
     block = np.empty((len(starts), 4), np.int32)
     block[:, 0] = lengths

@@ -13,6 +13,7 @@ BUILTIN = {
     "lookup": "pegel.enrichers.lookup:Lookup",
     "filter": "pegel.enrichers.filter:Filter",
     "jwt": "pegel.enrichers.jwt:Jwt",
+    "asn": "pegel.enrichers.asn:Asn",
 }
 
 

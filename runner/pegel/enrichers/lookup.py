@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pegel.enrichers import Enricher
 from pegel.enrichers.names import check_names
-from pegel.enrichers.reference import Kept, read
+from pegel.enrichers.newest import Newest
+from pegel.enrichers.reference import Reference, read
 from pegel.sql import ExpressionError, unknown_column
 from pegel.table import Columns, Table, literal, quote
 
@@ -63,14 +64,14 @@ class Lookup(Enricher):
     def adds(self, columns: Columns) -> Columns:
         self.needs(columns)
         try:
-            read(self.file, [self.key, *self._added.values()])
+            self._table.required()
         except ValueError as error:
             raise ExpressionError(f'"{self.file}" {error}') from None
         return dict.fromkeys(self._added, "VARCHAR")
 
     def enrich(self, table: Table) -> Table:
         """Join by the key: once per distinct value, in the engine."""
-        reference = self._kept.newest()
+        reference = self._table.get()
         if reference is None:
             missing = "null::varchar" if self.default is None else literal(self.default)
             return table.with_columns(dict.fromkeys(self._added, missing), dict.fromkeys(self._added, "VARCHAR"))
@@ -93,5 +94,6 @@ class Lookup(Enricher):
         return self.columns if isinstance(self.columns, Mapping) else {name: name for name in self.columns}
 
     @cached_property
-    def _kept(self) -> Kept:
-        return Kept(self.file, [self.key, *self._added.values()])
+    def _table(self) -> Newest[Reference]:
+        columns = [self.key, *self._added.values()]
+        return Newest(self.file, lambda path: read(path, columns))

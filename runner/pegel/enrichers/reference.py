@@ -1,30 +1,22 @@
-"""A small table in a file, held in memory: read when it is first needed, and again when it was replaced."""
+"""A small table in a file, held in memory."""
 
 from __future__ import annotations
 
 import csv
 import io
-import logging
-import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tomli
 
-from pegel.arrow import Frame, Texts, slices
+from pegel.arrow import Frame, Texts, texts
+from pegel.enrichers.newest import open_regular, why
 
 MAX_BYTES = 64 * 2**20
 """Largest file: it is in memory as a whole."""
-
-_PAUSE = 1.0
-"""Seconds between two looks at the file."""
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,16 +37,15 @@ def read(path: Path, columns: Sequence[str]) -> Reference:
         ValueError: It cannot be read or used; the message is a sentence that goes behind the name of the file.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ValueError(f"is larger than {MAX_BYTES // 2**20} MiB")
-        text = path.read_bytes().decode("utf-8-sig")
+        with open_regular(path, MAX_BYTES) as file:
+            text = file.read().decode("utf-8-sig")
     except OSError as error:
-        raise ValueError(f"cannot be read: {(error.strerror or str(error)).lower()}") from None
+        raise ValueError(f"cannot be read: {why(error)}") from None
     except UnicodeDecodeError:
         raise ValueError("is no text in UTF-8") from None
     rows = _toml_rows(text, columns) if path.suffix == ".toml" else _csv_rows(text, columns)
     _refuse_twins([row[0] for row in rows], columns[0])
-    return Reference([_texts(column) for column in zip(*rows, strict=True)] if rows else [_texts([]) for _ in columns])
+    return Reference([texts(column) for column in zip(*rows, strict=True)] if rows else [texts([]) for _ in columns])
 
 
 def _refuse_twins(keys: Sequence[str], name: str) -> None:
@@ -104,56 +95,3 @@ def _toml_row(row: Mapping[str, Any], number: int, columns: Sequence[str]) -> li
     if listed:
         raise ValueError(f'has more than one value for "{listed[0]}" in row {number}')
     return [str(value).lower() if isinstance(value, bool) else str(value) for value in values]
-
-
-def _texts(values: Sequence[str]) -> Texts:
-    encoded = [value.encode() for value in values]
-    lengths = np.array([len(value) for value in encoded], np.int64)
-    return slices([np.frombuffer(b"".join(encoded), np.uint8)], np.cumsum(lengths) - lengths, lengths)
-
-
-class Kept:
-    """The newest table that could be read from a file.
-
-    A file that was replaced is read again, looked at once a second at most. One that cannot be read then leaves the
-    old table in its place, and says so once. Any thread may ask.
-    """
-
-    def __init__(self, path: Path, columns: Sequence[str], clock: Callable[[], float] = time.monotonic) -> None:
-        self._path = path
-        self._columns = columns
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._look_at = float("-inf")
-        self._seen: object = None
-        self._reference: Reference | None = None
-
-    def newest(self) -> Reference | None:
-        """The table; None as long as there never was one."""
-        with self._lock:
-            now = self._clock()
-            if now >= self._look_at:
-                self._look_at = now + _PAUSE
-                self._look()
-            return self._reference
-
-    def _look(self) -> None:
-        state = _state(self._path)
-        if state == self._seen and self._reference is not None:
-            return
-        known, self._seen = self._seen, state
-        try:
-            self._reference = read(self._path, self._columns)
-        except ValueError as error:
-            if state != known:
-                kept = "; the table read before stays in use" if self._reference else ""
-                _log.error("%s %s%s.", self._path, error, kept)
-
-
-def _state(path: Path) -> object:
-    """What is another when a file was replaced."""
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_mtime_ns, found.st_size, found.st_ino
