@@ -120,5 +120,19 @@ class Wire(Sink):
         raise AssertionError("a configuration sends nothing")
 
 
+doors: dict[str, list[str]] = {}
+"""What a door says when it is tried, by name."""
+
+
+@dataclass(kw_only=True)
+class Door(Wire):
+    """A sink that can be tried."""
+
+    door: str
+
+    def probe(self) -> Sequence[str]:
+        return doors.get(self.door, [])
+
+
 class Plain:
     """No component at all."""

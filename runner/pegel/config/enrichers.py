@@ -15,8 +15,11 @@ from pegel.sql import ExpressionError, ExpressionErrors
 from pegel.table import Columns
 
 
-def add_enrichers(nodes: Sequence[Node], drafts: Sequence[SourceDraft], problems: list[Problem]) -> None:
-    """Add the enrichers to the sources that they name, in the order of the file."""
+def add_enrichers(
+    nodes: Sequence[Node], drafts: Sequence[SourceDraft], problems: list[Problem]
+) -> list[tuple[Node, Enricher]]:
+    """Add the enrichers to the sources that they name, in the order of the file; returns those without problems."""
+    made: list[tuple[Node, Enricher]] = []
     by_name = {draft.name: draft for draft in drafts}
     shared = set(options(EnricherEntry))
     for node in nodes:
@@ -28,6 +31,9 @@ def add_enrichers(nodes: Sequence[Node], drafts: Sequence[SourceDraft], problems
                 draft.usable = False
             else:
                 _add(enricher, node, draft, problems)
+        if enricher is not None:
+            made.append((node, enricher))
+    return made
 
 
 def referred(node: Node, drafts: Sequence[SourceDraft], problems: list[Problem]) -> list[str]:

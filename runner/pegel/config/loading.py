@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pegel.config import words
 from pegel.config.document import Node, Reading, read
+from pegel.config.endpoints import Endpoint, endpoints
 from pegel.config.enrichers import add_enrichers
 from pegel.config.metrics import draft_metrics
 from pegel.config.presets import FOLDER, expand
@@ -60,11 +61,13 @@ class Checked:
         plan: None if there are problems.
         problems: In the order of the files.
         warnings: What is allowed and probably not meant.
+        endpoints: What the plan depends on outside, to be tried by who wants to know.
     """
 
     plan: Plan | None = None
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    endpoints: list[Endpoint] = field(default_factory=list)
 
 
 def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None) -> Plan:
@@ -93,10 +96,10 @@ def check(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None
     off = [node for node in declared.sinks if is_off(node)]
     declared.sinks = [node for node in declared.sinks if not is_off(node)]
     faults = [node.fault for table in declared.nodes() for node in table.walk() if node.fault]
-    plan, warnings = _plan(declared, environ, problems)
+    plan, warnings, outside = _plan(declared, environ, problems)
     spoiled = {(fault.file, fault.path) for fault in faults}
     found = _in_order([*faults, *(p for p in problems if (p.file, p.path) not in spoiled)])
-    return Checked(None if found else plan, found, _in_order([*warnings, *off_warnings(off)]))
+    return Checked(None if found else plan, found, _in_order([*warnings, *off_warnings(off)]), outside)
 
 
 def environment(environ: Mapping[str, str] | None) -> Mapping[str, str]:
@@ -165,17 +168,21 @@ def _tables(section: Node, problems: list[Problem]) -> Iterable[Node]:
             problems.append(node.problem(f"must be a table, not {words.kind(node.value)}"))
 
 
-def _plan(declared: Declared, environ: Mapping[str, str], problems: list[Problem]) -> tuple[Plan | None, list[Problem]]:
+def _plan(
+    declared: Declared, environ: Mapping[str, str], problems: list[Problem]
+) -> tuple[Plan | None, list[Problem], list[Endpoint]]:
+    """The plan with its warnings and endpoints; None where there are problems."""
     runner = runner_settings(declared.runner, environ, problems)
     drafts = draft_sources(declared.sources, declared.lost, problems)
-    add_enrichers(declared.enrichers, drafts, problems)
+    enrichers = add_enrichers(declared.enrichers, drafts, problems)
     check_private(drafts, problems)
     metrics = draft_metrics(declared.metrics, drafts, runner, problems)
     sinks = draft_sinks(declared.sinks, declared.root, problems)
     if problems:
-        return None, []
+        return None, [], []
     plan = Plan(runner=runner, sources=[draft.plan() for draft in drafts], metrics=metrics, sinks=sinks)
-    return plan, [*unknown_variables(environ), *_idle_parts(plan, declared, drafts)]
+    warnings = [*unknown_variables(environ), *_idle_parts(plan, declared, drafts)]
+    return plan, warnings, endpoints(enrichers, declared.sinks, sinks)
 
 
 def _idle_parts(plan: Plan, declared: Declared, drafts: Sequence[SourceDraft]) -> Iterator[Problem]:
