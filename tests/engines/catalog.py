@@ -88,3 +88,15 @@ ENGINES = {
         ),
     )
 }
+
+
+def program(name: str) -> Path:
+    """The program of an engine.
+
+    Raises:
+        FileNotFoundError: It is not on this machine; the sentence says how to get it.
+    """
+    found = ENGINES[name].find()
+    if found is None:
+        raise FileNotFoundError(f"{name} is not on this machine: `./dev engines {name}` installs it")
+    return found

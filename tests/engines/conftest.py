@@ -8,25 +8,25 @@ from pathlib import Path
 
 import pytest
 
-from engines.catalog import ENGINES
+from engines.catalog import program
 from engines.influxdb import Bucket, Server
 from engines.proxy import Proxy
 
 _NUMBERS = itertools.count(1)
 
 
-def program(name: str) -> Path:
-    """An engine's program; skips where it is missing."""
-    found = ENGINES[name].find()
-    if found is None:
-        pytest.skip(f"{name} is not on this machine: `./dev engines {name}` installs it")
-    return found
+def program_or_skip(name: str) -> Path:
+    """An engine's program; the test is skipped where it is missing."""
+    try:
+        return program(name)
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")
 def influxdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A real InfluxDB 2, one for all tests."""
-    server = Server(program("influxdb2"), tmp_path_factory.mktemp("influxdb"))
+    server = Server(program_or_skip("influxdb2"), tmp_path_factory.mktemp("influxdb"))
     yield server
     server.stop()
 
@@ -47,4 +47,4 @@ def proxy(influxdb: Server) -> Iterator[Proxy]:
 @pytest.fixture(scope="session")
 def logrotate() -> Path:
     """The real logrotate."""
-    return program("logrotate")
+    return program_or_skip("logrotate")

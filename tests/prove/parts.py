@@ -11,7 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from prove import influxdb as real
 from prove.install import STEPS, install
+from prove.outage import survive
 from prove.sigkill import Loop
 from simulation.mutants import MUTANTS, SEEDS
 from simulation.product import BUILDS
@@ -31,6 +33,9 @@ class Budget:
         kills: Real SIGKILLs.
         examples: Examples of each property test.
         mutant_seeds: Seeds with which a mutant may be caught.
+        deaths: Simulated deaths with a real InfluxDB at the end.
+        rotated_kills: Real SIGKILLs under the real logrotate.
+        outage: Hours without InfluxDB.
     """
 
     crashes: int
@@ -38,10 +43,24 @@ class Budget:
     kills: int
     examples: int
     mutant_seeds: int
+    deaths: int
+    rotated_kills: int
+    outage: float
 
 
-QUICK = Budget(crashes=3_000, enumerated=1, kills=100, examples=500, mutant_seeds=40)
-FULL = Budget(crashes=50_000, enumerated=20, kills=10_000, examples=20_000, mutant_seeds=150)
+QUICK = Budget(
+    crashes=3_000, enumerated=1, kills=100, examples=500, mutant_seeds=40, deaths=200, rotated_kills=16, outage=1.0
+)
+FULL = Budget(
+    crashes=50_000,
+    enumerated=20,
+    kills=10_000,
+    examples=20_000,
+    mutant_seeds=150,
+    deaths=10_000,
+    rotated_kills=800,
+    outage=72.0,
+)
 
 
 @dataclass(frozen=True)
@@ -114,6 +133,18 @@ def installed(budget: Budget, seed: int) -> Finding:
     return Finding(f"the wheel installs and takes {len(STEPS)} first steps ({time.monotonic() - begun:.0f} s)", wrong)
 
 
+def influxdb(budget: Budget, seed: int) -> Finding:
+    """A real InfluxDB and the real logrotate: deaths, lost and late replies, SIGKILL."""
+    report = real.prove(seed=seed, deaths=budget.deaths, kills=budget.rotated_kills)
+    return Finding(str(report), report.wrong)
+
+
+def outage(budget: Budget, seed: int) -> Finding:  # noqa: ARG001 - nothing in it is drawn
+    """InfluxDB is away for hours while 10,000 series go on."""
+    survived = survive(budget.outage, series=10_000)
+    return Finding(str(survived), survived.wrong)
+
+
 def _of(*reports: Report) -> Finding:
     summary = "; ".join(str(report) for report in reports)
     wrong = [f"seed {seed}, point {point}: {text}" for report in reports for seed, point, text in report.wrong]
@@ -127,5 +158,7 @@ PARTS: dict[str, Callable[[Budget, int], Finding]] = {
     "sigkill": sigkill,
     "mutants": mutants,
     "properties": properties,
+    "influxdb": influxdb,
+    "outage": outage,
     "installed": installed,
 }
