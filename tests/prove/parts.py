@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from prove import influxdb as real
+from prove.image import image, missing
 from prove.install import STEPS, install
 from prove.outage import survive
 from prove.sigkill import Loop
@@ -145,6 +146,13 @@ def outage(budget: Budget, seed: int) -> Finding:  # noqa: ARG001 - nothing in i
     return Finding(str(survived), survived.wrong)
 
 
+def container(budget: Budget, seed: int) -> Finding:
+    """The container image, built and run; needs docker and a base image."""
+    del budget, seed
+    lacking = missing()
+    return Finding(f"skipped: {lacking}") if lacking else Finding(*image())
+
+
 def _of(*reports: Report) -> Finding:
     summary = "; ".join(str(report) for report in reports)
     wrong = [f"seed {seed}, point {point}: {text}" for report in reports for seed, point, text in report.wrong]
@@ -161,4 +169,5 @@ PARTS: dict[str, Callable[[Budget, int], Finding]] = {
     "influxdb": influxdb,
     "outage": outage,
     "installed": installed,
+    "image": container,
 }
