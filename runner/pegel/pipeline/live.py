@@ -6,7 +6,6 @@ state when it starts and thrown away with a turn that fails.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,12 +14,12 @@ from typing import Any
 from pegel.metrics.compiled import CompiledMetric
 from pegel.metrics.partials import Pane, Partials
 from pegel.metrics.windows import Windows
+from pegel.pipeline.news import News
 from pegel.sinks import Histogram, Point, Value
 from pegel.state import State
 from pegel.state.series import TOMBSTONE, Limits
 from pegel.state.windows import TOTAL, PaneRow
 
-_DAY = 86400 * 10**6
 _NEVER = TOTAL + 1
 """Before every pane, behind the totals."""
 
@@ -75,6 +74,7 @@ class LiveMetric:
         self.lateness = round(self.metric.allowed_lateness * 1e6)
         self.kinds = {name: value.kind for name, value in self.metric.values.items()}
         self.cumulative = any(kind in ("counter", "histogram") for kind in self.kinds.values())
+        self.news = News(state.series, self.id, self.metric)
         self.limits = Limits(
             series=self.metric.max_series,
             values=tuple(self.metric.max_values.get(label) for label in self.metric.labels),
@@ -224,18 +224,14 @@ class LiveMetric:
     def points(self, rows: Sequence[PaneRow], *, early: bool = False) -> list[Point]:
         """The points of pane rows: revision 0 while open, 1 at the close, one more per correction."""
         shown = [row for row in rows if self._complete(row.pane)]
-        values = [
-            {**value, "approx": 1} if value and self._is_estimate(row) else value
-            for row, value in zip(shown, self.compiled.finish(self._panes(shown)), strict=True)
-        ]
-        made = zip(shown, values, strict=True)
-        if "info" in self.kinds.values():
-            made = ((row, value) for row, value in made if not early and self._news(row, value))  # type: ignore[assignment]
-        return [
-            self.point(row.series, row.pane, row.pane, value, 0 if early else 1 + row.corrections)
-            for row, value in made
-            if value
-        ]
+        points = []
+        for row, value in zip(shown, self.compiled.finish(self._panes(shown)), strict=True):
+            said = self.news.without(value) if early else self.news.tell(row.series, row.pane, value)
+            if said:
+                said = {**said, "approx": 1} if self._is_estimate(row) else said
+                revision = 0 if early else 1 + row.corrections
+                points.append(self.point(row.series, row.pane, row.pane, said, revision))
+        return points
 
     def _complete(self, pane: int) -> bool:
         return self.standing.not_before is None or pane >= self.standing.not_before
@@ -292,15 +288,6 @@ class LiveMetric:
 
     def _labels(self, series: int) -> tuple[str, ...]:
         return self.state.series.labels_of(self.id, series)
-
-    def _news(self, row: PaneRow, values: Mapping[str, Any]) -> bool:
-        """Whether an info series has something to say: it is new, it changed, or a day has passed."""
-        text = json.dumps(values, sort_keys=True, default=str)
-        before, at = self.state.series.emitted(row.series)
-        if before == text and at is not None and row.pane < at + _DAY:
-            return False
-        self.state.series.set_emitted(row.series, text, row.pane)
-        return True
 
     # -- what views show ------------------------------------------------------------------------------
 

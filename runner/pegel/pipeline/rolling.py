@@ -140,13 +140,10 @@ class RollingMetric(LiveMetric):
         self._sets.forget(since)
         if not self._complete(since):
             return []
-        values = self.compiled.finish(merged)
+        found = zip(series, self.compiled.finish(merged), strict=True)
+        values = [(one, self.news.tell(one, pane, value)) for one, value in found]
         extra = {"incomplete": 1} if incomplete else {}
-        return [
-            self.point(one, pane, pane, {**value, **extra}, 1)
-            for one, value in zip(series, values, strict=True)
-            if value
-        ]
+        return [self.point(one, pane, pane, {**value, **extra}, 1) for one, value in values if value]
 
     def _look_back(self, series: int, since: int, pane: int) -> Pane:
         """One series over the panes of a window; arrivals are those of its last pane alone."""

@@ -145,6 +145,10 @@ class SeriesTable:
         """Remember what an `info` series shows now."""
         self._connection.execute("update series set emitted = ?, emitted_at = ? where id = ?", (values, at, series))
 
+    def say_all_again(self) -> None:
+        """Let every `info` series speak with its next window."""
+        self._connection.execute("update series set emitted_at = null where emitted_at is not null")
+
     def copy(self, old: int, new: int) -> list[tuple[int, int]]:
         """Admit the series of one metric in another one too; returns (old series, new series)."""
         self._connection.execute(
