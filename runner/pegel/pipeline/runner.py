@@ -13,18 +13,15 @@ from pegel.metrics.compiled import CompiledMetric, compile_metric
 from pegel.metrics.definition import Metric
 from pegel.metrics.errors import MetricErrors
 from pegel.pipeline import registry
-from pegel.pipeline.changes import decide
 from pegel.pipeline.delivery import Delivery, Outcome
 from pegel.pipeline.live import LiveMetric, Standing
 from pegel.pipeline.own import OwnMetrics
 from pegel.pipeline.reader import Reader
 from pegel.pipeline.rolling import RollingMetric
 from pegel.pipeline.stage import Chunk, Folded, SourceStage
-from pegel.pipeline.summary import Summary
-from pegel.pipeline.telling import log_changes
 from pegel.pipeline.turn import SourceNews, Turn
 from pegel.pipeline.view import View
-from pegel.plan import Plan
+from pegel.plan import Plan, SourcePlan
 from pegel.seams import Clock, Files, SystemClock, SystemFiles
 from pegel.state import Connect, State, connect
 from pegel.table import Columns, Engine
@@ -87,8 +84,7 @@ class Runner:
         self.state = State(settings.state, self._connect, accept_loss=self._accept_state_loss)
         self.readers: list[Reader] = []
         try:
-            with self.state.reading():
-                self._start()
+            self._start()
         except BaseException:
             self.close()
             raise
@@ -96,8 +92,11 @@ class Runner:
     def _start(self) -> None:
         """Make everything that works on the state."""
         settings = self.plan.runner
-        self._take_over()
-        self._compiled = self._compile(registry.counting(self.state, self.plan.metrics))
+        with self.state.transaction():
+            self._register_sources()
+            registered = registry.register(self.state, self.plan.metrics)
+            registry.welcome(self.state, [sink.name for sink in self.plan.sinks if not sink.sink.view])
+        self._compiled = self._compile(registered)
         self.deliveries = [Delivery(sink, self.state, self.clock) for sink in self.plan.sinks if not sink.sink.view]
         self.views = [View(sink, self.clock) for sink in self.plan.sinks if sink.sink.view]
         self.turn = self._new_turn()
@@ -123,14 +122,28 @@ class Runner:
             else:
                 log.warning("%d points wait for %s, which is not configured any more", backlog.points, name)
 
-    def _take_over(self) -> None:
-        """Make what the plan changes true in the state, and say it where another plan was run before."""
-        with self.state.transaction() as connection:
-            before = registry.remembered(connection)
-            changes = decide(before, self.plan)
-            registry.carry_out(self.state, changes, Summary.of(self.plan))
-        if before.summary is not None:
-            log_changes(changes)
+    def _register_sources(self) -> None:
+        """Give every source its row; a renamed one takes its cursors along."""
+        positions = self.state.positions
+        for source in self.plan.sources:
+            old = source.renamed_from
+            if old is not None and positions.known(old) and not positions.known(source.name):
+                positions.rename(old, source.name)
+            if not positions.known(source.name):
+                self._refuse_unsaid_rename(source)
+            positions.register(source.name, source.start)
+
+    def _refuse_unsaid_rename(self, source: SourcePlan) -> None:
+        """A new name for a log that another name has read: go on there, or count it all again? Only a person knows."""
+        if source.start_said:
+            return
+        names = {one.name for one in self.plan.sources}
+        for former, partition in self.state.positions.partitions_of_others(names):
+            if source.source.reads(partition):
+                raise StateError(
+                    f'source "{source.name}" is new, but "{former}" has read {partition}; say renamed_from = "{former}"'
+                    ' to go on there, or start = "beginning" or "end" to begin anew'
+                )
 
     def _compile(self, registered: Sequence[tuple[Standing, Metric]]) -> list[tuple[Standing, CompiledMetric]]:
         compiled = []
@@ -147,7 +160,7 @@ class Runner:
     def _new_turn(self) -> Turn:
         """Everything that is remembered between turns, made from the state."""
         with self.state.transaction():
-            standings = {one.id: one for one in registry.standings(self.state.connection)}
+            standings = {one.id: one for one in registry.standings(self.state)}
             metrics: list[LiveMetric] = []
             for standing, compiled in self._compiled:
                 kind = RollingMetric if compiled.metric.over else LiveMetric
@@ -219,7 +232,7 @@ class Runner:
         """One turn over all that waits. After an error the same folds wait for the next call.
 
         Raises:
-            StateError: Nothing was committed, or what was committed cannot be shown; the next call goes on.
+            StateError: Nothing was committed.
         """
         if self._undone:
             self._start_over()
@@ -232,7 +245,6 @@ class Runner:
             self._undone = True
             raise
         self._seen = seen
-        self._own.committed()
         for folded in self._backlog:
             self._reader(folded.source).taken += len(folded.chunks)
         self._backlog = []
@@ -240,17 +252,8 @@ class Runner:
         self._compiled = [(one, metric) for one, metric in self._compiled if self.turn.counts(one.id)]
         for stage in self._stages.values():
             stage.keep_only(self.turn.counts)
-        self._refresh_views()
-
-    def _refresh_views(self) -> None:
-        """Show what is committed; where that cannot be read, the next turn begins anew and tries again."""
-        try:
-            with self.state.reading():
-                for view in self.views:
-                    view.refresh(self.turn.metrics)
-        except StateError:
-            self._undone = True
-            raise
+        for view in self.views:
+            view.refresh(self.turn.metrics)
 
     def _noticed(self) -> tuple[list[tuple[str, str, int]], dict[tuple[str, str], int]]:
         """What the sources noticed since the last commit, and all of it."""
@@ -268,10 +271,9 @@ class Runner:
         It may fail like the commit did; then it is tried again before the next one. The deliveries stay, as
         their senders hold them.
         """
-        with self.state.reading():
-            self.turn = self._new_turn()
-            for delivery in self.deliveries:
-                delivery.remember()
+        self.turn = self._new_turn()
+        for delivery in self.deliveries:
+            delivery.remember()
         self._undone = False
 
     def last_turn(self, *, close_all: bool) -> None:
