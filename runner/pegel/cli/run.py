@@ -47,13 +47,15 @@ def run(
     Exit codes:
         1: not everything could be read or delivered (with --once)
     """
+    from pegel.cli.notify import Notify
     from pegel.cli.running import Running
     from pegel.units import duration
 
     if close and not once:
         raise typer.BadParameter("--close needs --once")
     stop = threading.Event()
-    running = Running(config, stop, accept_state_loss=accept_state_loss)
+    notify = Notify.from_environment()
+    running = Running(config, stop, accept_state_loss=accept_state_loss, notify=notify)
     _listen(stop, running.reload)
     if not once:
         running.forever()

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 from pegel import logs
+from pegel.cli.notify import Notify
 from pegel.config import load
 from pegel.errors import ConfigError, StateError
 from pegel.pipeline import Runner
@@ -20,12 +21,15 @@ _LOOK = 2.0
 
 
 class Running:
-    """Runs the plan of a file; `stop` ends it, `reload` loads the file again."""
+    """Runs the plan of a file; `stop` ends it, `reload` loads the file again, `notify` hears of both."""
 
-    def __init__(self, config: Path, stop: threading.Event, *, accept_state_loss: bool = False) -> None:
+    def __init__(
+        self, config: Path, stop: threading.Event, *, accept_state_loss: bool = False, notify: Notify | None = None
+    ) -> None:
         self._config = config
         self._stop = stop
         self._accept_state_loss = accept_state_loss
+        self._notify = notify or Notify()
         self.reload = threading.Event()
 
     def forever(self) -> None:
@@ -72,7 +76,8 @@ class Running:
         runner, plan = self._opened(plan, former)
         try:
             watcher.start()
-            Service(runner, pause).run()
+            self._notify.ready(_in_words(plan))
+            Service(runner, pause).run(self._notify.alive)
         finally:
             pause.set()
             runner.close()
@@ -83,6 +88,7 @@ class Running:
         seen = self._stamp()
         while not pause.is_set():
             if self._stop.wait(_LOOK):
+                self._notify.stopping()
                 pause.set()
                 return
             stamp = self._stamp()
@@ -97,9 +103,15 @@ class Running:
                     log.error("the changed configuration is refused, the old one goes on: %s", problem)
                 continue
             log.info("the configuration has changed and is loaded")
+            self._notify.reloading()
             pause.set()
 
     def _stamp(self) -> tuple[tuple[str, int], ...]:
         """What the configuration files look like from outside."""
         files = [self._config, *sorted(self._config.parent.glob("conf.d/*.toml"))]
         return tuple((str(file), file.stat().st_mtime_ns) for file in files if file.exists())
+
+
+def _in_words(plan: Plan) -> str:
+    sources, sinks = (", ".join(one.name for one in part) for part in (plan.sources, plan.sinks))
+    return f"{len(plan.metrics)} metrics of {sources} to {sinks}"

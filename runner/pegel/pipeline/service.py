@@ -61,8 +61,11 @@ class Service:
 
     # -- the thread of the state --------------------------------------------------------------------
 
-    def run(self) -> None:
+    def run(self, alive: Callable[[], None] = lambda: None) -> None:
         """Run until told to stop; then finish the turn and return.
+
+        Args:
+            alive: Called with every turn, and at least every few seconds while all is well.
 
         Raises:
             StateError: The state can no longer be trusted or belongs to another runner.
@@ -70,6 +73,7 @@ class Service:
         self._start()
         try:
             while not self._stop.is_set():
+                alive()
                 self._turn()
                 self._rethrow()
         finally:
