@@ -234,10 +234,6 @@ class Simulation:
         except StateError:
             self._survive()
             return True
-        except sqlite3.OperationalError:  # outside of a commit a service does not go on: it is started again
-            self._expect_disk_fault()
-            self._end_life()
-            return True
         except (PegelError, ArithmeticError, LookupError, TypeError, ValueError, OSError, sqlite3.Error) as error:
             self.outcome.wrong.append(f"the runner failed: {error!r}")
             self._end_life()

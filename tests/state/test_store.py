@@ -128,7 +128,7 @@ def test_a_disk_that_is_full_fails_the_commit_and_moves_nothing(tmp_path: Path) 
     state.connection.execute("pragma max_page_count = 1000000")
     with state.transaction():
         state.count("records_total", 1, source="a")
-    assert state.connection.execute("select count(*) from dead").fetchone() == (0,)
+    assert state.connection.execute("select count(*) from letters").fetchone() == (0,)
     state.close()
 
 

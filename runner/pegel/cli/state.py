@@ -61,6 +61,8 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
     yield ""
     for sink in facts["sinks"]:
         yield f"sink     {sink['name']}: {_waiting(sink)}"
+        for one in sink["reasons"]:
+            yield f"         {one['points']:,} set aside: {one['reason']}"
     if not facts["sinks"]:
         yield "sinks    nothing waits"
 
@@ -89,7 +91,7 @@ def _waiting(sink: dict[str, Any]) -> str:
         size = show_size(sink["waiting_bytes"])
         parts.append(f"{sink['waiting_points']:,} points wait ({size}), oldest {_time(sink['oldest'])}")
     if sink["dead_letters"]:
-        parts.append(f"{sink['dead_letters']:,} points set aside")
+        parts.append(f"{sink['dead_letters']:,} points set aside (pegel sinks)")
     return ", ".join(parts) or "nothing waits"
 
 

@@ -10,15 +10,17 @@ import logging
 import random
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from pegel.errors import Permanent, Retryable
+from pegel.errors import Permanent, Retryable, StateError
+from pegel.pipeline import waiting
+from pegel.pipeline.fences import Fences
+from pegel.pipeline.letters import DeadLetters
 from pegel.plan import SinkPlan, takes, wants_own
 from pegel.seams import Clock
 from pegel.sinks import Point
-from pegel.sinks.points import merge, pack, unpack
+from pegel.sinks.points import unpack
 from pegel.state import State
 from pegel.state.outbox import Request
 
@@ -31,14 +33,32 @@ _MOST_POINTS = 5_000
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 60.0
 """Seconds between attempts: doubled each time, then shaken by up to a half."""
 
+_LOOK_INTERVAL = 1.0
+"""Seconds between two looks for points that somebody else let wait: `pegel sinks retry`."""
+
+_MENDING_INTERVAL = 2.0
+"""Seconds between two looks whether the cause of a failure was mended."""
+
+_TELL_INTERVAL = 3600.0
+"""Seconds until the same reason for dead letters is logged again."""
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of sending a request: stored, refused for good, or tried in vain."""
+    """What came of sending a request.
+
+    Attributes:
+        kind: `stored`, `refused` for good (some of it or all), or `failed`.
+        reason: Why not.
+        refused: Reasons by the index of the point; empty for all of them.
+        unsure: It failed, and may be stored nevertheless, at once or later.
+    """
 
     request: Request
     kind: str
     reason: str = ""
+    refused: Mapping[int, str] = field(default_factory=dict)
+    unsure: bool = False
 
 
 class Delivery:
@@ -52,9 +72,14 @@ class Delivery:
         self._state = state
         self._clock = clock
         self._frozen: list[int] = []
-        self.remember()
+        self._inherited: list[int] = []
+        self._fences = Fences(plan.name, plan.sink.late, state, clock)
+        self._letters = DeadLetters(plan.name, state.letters)
+        self._told: dict[str, float] = {}
+        self._looked = float("-inf")
         self._last_handed = 0
         self._last_early = float("-inf")
+        self.remember()
         self._open = False
         self.handed: deque[Request] = deque()
         self.wake = threading.Event()
@@ -65,8 +90,23 @@ class Delivery:
         self.sent_points = 0
 
     def remember(self) -> None:
-        """Know what is frozen according to the state: at the start, and after a commit that was undone."""
-        self._frozen = [request.id for request in self._state.outbox.requests(self.name, _IN_FLIGHT)]
+        """Know what the state says: at the start, and after a commit that was undone."""
+        requests = self._state.outbox.requests(self.name, _IN_FLIGHT)
+        self._frozen = [request.id for request in requests]
+        self._inherited = [request.id for request in requests if request.ambiguous]
+        self._fences.remember()
+        self._letters.remember()
+
+    def due(self) -> bool:
+        """Whether a turn has something to do here without any news: a fence, a retry, a request not handed over."""
+        if self._fences.due() or self._unhanded():
+            return True
+        now = self._clock.monotonic()
+        if len(self._frozen) >= _IN_FLIGHT or now - self._looked < _LOOK_INTERVAL:
+            return False
+        self._looked = now
+        with self._state.reading():
+            return self._state.outbox.waits(self.name)
 
     def early_due(self) -> bool:
         """Whether it is time for values of open windows."""
@@ -94,43 +134,57 @@ class Delivery:
             self._put(points)
 
     def _put(self, points: Iterable[Point]) -> None:
-        now = round(self._clock.wall() * 1e6)
-        wanted = sorted(points, key=_window)
-        for (metric, pane), group in groupby(wanted, key=_window):
-            window = list(group)
-            waiting = self._state.outbox.waiting(self.name, metric, pane)
-            if waiting is not None:
-                window = merge(unpack(waiting), window)
-            self._state.outbox.put(self.name, metric, pane, pack(window), len(window), now)
+        waiting.put(self._state.outbox, self.name, points, self._now())
 
     def freeze(self) -> None:
         """Turn what waits into requests, as many as may be in flight."""
-        now = round(self._clock.wall() * 1e6)
+        waiting.put(self._state.outbox, self.name, self._fences.lift(), self._now(), older=True)
         while len(self._frozen) < _IN_FLIGHT:
             windows = self._state.outbox.oldest_waiting(self.name, _MOST_POINTS)
             if not windows:
                 return
             points = [point for window in windows for point in unpack(window.points)]
-            self._frozen.append(self._state.outbox.freeze(self.name, windows, self.sink.encode(points), now))
+            self._frozen.append(self._state.outbox.freeze(self.name, windows, self.sink.encode(points), self._now()))
+            self._fences.note(windows)
 
     def settle(self, outcomes: Sequence[Outcome]) -> None:
-        """Write down what came of requests."""
-        now = round(self._clock.wall() * 1e6)
+        """Write down what came of requests, in the order in which it happened."""
+        for inherited in self._inherited:
+            self._fences.raise_for(inherited)  # the runner that died may have sent it a moment ago
+        self._inherited = []
         for outcome in outcomes:
-            request = outcome.request
+            request = outcome.request.id
             if outcome.kind == "failed":
-                self._state.outbox.failed(request.id)
+                self._state.outbox.failed(request)
+                if outcome.unsure:
+                    self._fences.raise_for(request)
                 continue
-            if outcome.kind == "refused":
-                self._bury(outcome, now)
-            self._state.outbox.acknowledge(request.id)
-            self._frozen = [one for one in self._frozen if one != request.id]
+            self._settle_letters(outcome)
+            self._state.outbox.acknowledge(request)
+            self._frozen = [one for one in self._frozen if one != request]
 
-    def _bury(self, outcome: Outcome, now: int) -> None:
-        request = outcome.request
-        self._state.outbox.bury(request.id, outcome.reason, request.payload, request.count, now)
-        self._state.count("dead_letters_total", request.count, sink=self.name)
-        self.log.error("%d points for %s were refused and set aside: %s", request.count, self.name, outcome.reason)
+    def _settle_letters(self, outcome: Outcome) -> None:
+        """Set aside what was refused; what is stored overtakes letters of the same rows."""
+        if outcome.kind == "stored" and self._letters.none:
+            return
+        refused = outcome.refused
+        if outcome.kind == "refused" and not refused:
+            refused = dict.fromkeys(range(outcome.request.count), outcome.reason)
+        counts = self._letters.settle(self._state.outbox.claimed(outcome.request.id), refused, self._now())
+        for reason, count in counts.items():
+            self._state.count("dead_letters_total", count, sink=self.name, reason=reason)
+            self._tell(reason, count)
+
+    def _tell(self, reason: str, count: int) -> None:
+        now = self._clock.monotonic()
+        if now - self._told.get(reason, float("-inf")) >= _TELL_INTERVAL:
+            self._told[reason] = now
+            self.log.error(
+                "%d points for %s were refused and set aside (pegel sinks shows them): %s", count, self.name, reason
+            )
+
+    def _now(self) -> int:
+        return round(self._clock.wall() * 1e6)
 
     def must_hold(self) -> bool:
         """Whether reading has to wait until this sink has taken some of what waits for it."""
@@ -141,25 +195,42 @@ class Delivery:
 
     def enforce_caps(self) -> None:
         """Drop what is too old, and what is too much where the config says so; counted, never silent."""
-        now = round(self._clock.wall() * 1e6)
         outbox = self._state.outbox
-        lost = outbox.drop(self.name, older_than=now - round(self.plan.max_age * 1e6))
+        lost = outbox.drop(self.name, older_than=self._now() - round(self.plan.max_age * 1e6))
         if self.plan.when_full == "drop_oldest" and self._is_full():
             lost += outbox.drop(self.name, most_bytes=self.plan.max_bytes)
         if lost:
             self._state.count("outbox_dropped_total", lost, sink=self.name)
             self.log.error("%d points for %s were dropped: its outbox is too old or too big", lost, self.name)
-            self.remember()
+        excess = 0 if self._letters.none else self._state.letters.size(self.name) - self.plan.max_bytes
+        if excess > 0:
+            lost = self._state.letters.drop(self.name, excess)
+            self._state.count("dead_letters_dropped_total", lost, sink=self.name)
+            self.log.error("the %d oldest dead letters of %s were dropped: they took too much space", lost, self.name)
 
     # -- after the commit -------------------------------------------------------------------------------
 
     def hand_over(self) -> None:
-        """Give the sender what the last commit froze."""
-        if self._frozen and self._frozen[-1] > self._last_handed:
-            for request in self._state.outbox.requests(self.name, _IN_FLIGHT, after=self._last_handed):
-                self.handed.append(request)
-                self._last_handed = request.id
-            self.wake.set()
+        """Give the sender what the last commit froze.
+
+        Where the state cannot be read that is left to the next turn, which says so: it begins by reading, too.
+        """
+        if not self._unhanded():
+            return
+        try:
+            with self._state.reading():
+                requests = self._state.outbox.requests(self.name, _IN_FLIGHT, after=self._last_handed)
+        except StateError as error:
+            if error.fatal:
+                raise
+            return
+        for request in requests:
+            self.handed.append(request)
+            self._last_handed = request.id
+        self.wake.set()
+
+    def _unhanded(self) -> bool:
+        return bool(self._frozen) and self._frozen[-1] > self._last_handed
 
     @property
     def busy(self) -> bool:
@@ -170,7 +241,7 @@ class Delivery:
 
     def send_one(self) -> Outcome | None:
         """Try the oldest request; None if there is none or it is not yet time to try again."""
-        if not self.handed or self._clock.monotonic() < self.not_before:
+        if not self.handed or (self._clock.monotonic() < self.not_before and not self._mended()):
             return None
         request = self.handed[0]
         try:
@@ -180,16 +251,22 @@ class Delivery:
             self.sink.send(request.payload)
         except Retryable as error:
             self._postpone(error)
-            return Outcome(request, "failed", str(error))
+            return Outcome(request, "failed", str(error), unsure=error.unsure)
         except Permanent as error:
-            self.handed.popleft()
-            return Outcome(request, "refused", str(error))
+            self._succeeded(request.count - (len(error.rows) or request.count))
+            return Outcome(request, "refused", str(error), error.rows)
+        self._succeeded(request.count)
+        return Outcome(request, "stored")
+
+    def _succeeded(self, count: int) -> None:
         self.handed.popleft()
         if self.trouble:
             self.log.warning("%s works again after %d failed attempts", self.name, self.failures)
         self.failures, self.trouble, self.not_before = 0, "", 0.0
-        self.sent_points += request.count
-        return Outcome(request, "stored")
+        self.sent_points += count
+
+    def _mended(self) -> bool:
+        return bool(self.trouble) and self.sink.mended()
 
     def _postpone(self, error: Retryable) -> None:
         if not self.trouble:
@@ -203,12 +280,10 @@ class Delivery:
 
     def patience(self) -> float:
         """Seconds until there may be something to send again without being woken."""
-        return max(0.05, self.not_before - self._clock.monotonic()) if self.trouble else 3600.0
+        if not self.trouble:
+            return 3600.0
+        return min(max(0.05, self.not_before - self._clock.monotonic()), _MENDING_INTERVAL)
 
     def trouble_since(self) -> float:
         """Seconds for which every attempt has failed."""
         return self._clock.monotonic() - self._failing_since if self.trouble else 0.0
-
-
-def _window(point: Point) -> tuple[str, int]:
-    return (point.metric, point.start_us)

@@ -29,23 +29,46 @@ class OwnMetrics:
         self._state = state
         self._minute: int | None = None
         self._counters: dict[tuple[str, str], int] = {}
+        self._told: tuple[int, dict[tuple[str, str], int]] | None = None
 
     def due(self, now: int) -> bool:
         """Whether a new minute has begun."""
         return self._minute is None or now // _MINUTE > self._minute
 
     def points(self, now: int, readers: Sequence[Reader], turn: Turn, deliveries: Sequence[Delivery]) -> list[Point]:
-        """The points of the minute that has just ended."""
-        self._minute = now // _MINUTE
-        start = (self._minute - 1) * _MINUTE
-        made = [
+        """The points of the minute that has just ended; the same again until it is `committed`.
+
+        Raises:
+            StateError: The state cannot be read.
+        """
+        minute = now // _MINUTE
+        start = (minute - 1) * _MINUTE
+        with self._state.reading():
+            counters = self._state.counters()
+            made = self._made(now, readers, turn, deliveries, counters)
+        self._told = (minute, counters)
+        return [_point(metric, labels, start, values, kinds) for metric, labels, values, kinds in made]
+
+    def committed(self) -> None:
+        """What was told is on its way."""
+        if self._told is not None:
+            (self._minute, self._counters), self._told = self._told, None
+
+    def _made(
+        self,
+        now: int,
+        readers: Sequence[Reader],
+        turn: Turn,
+        deliveries: Sequence[Delivery],
+        counters: Mapping[tuple[str, str], int],
+    ) -> list[_Made]:
+        return [
             *self._sources(now, readers, turn),
-            *self._counted(),
+            *self._counted(counters),
             *self._metrics(turn.metrics),
             *self._sinks(now, deliveries),
+            self._runner(turn),
         ]
-        made.append(self._runner(turn))
-        return [_point(metric, labels, start, values, kinds) for metric, labels, values, kinds in made]
 
     def _sources(self, now: int, readers: Sequence[Reader], turn: Turn) -> list[_Made]:
         made: list[_Made] = []
@@ -59,11 +82,10 @@ class OwnMetrics:
             made.append(("pegel_source", {"source": reader.name}, values, dict.fromkeys(values, "gauge")))
         return made
 
-    def _counted(self) -> list[_Made]:
+    def _counted(self, counters: Mapping[tuple[str, str], int]) -> list[_Made]:
         """What the state counted since the last minute, as increments."""
         made: list[_Made] = []
-        rows = self._state.counters()
-        for (name, text), value in rows.items():
+        for (name, text), value in counters.items():
             growth = value - self._counters.get((name, text), 0)
             if self._counters and growth:
                 labels = json.loads(text)
@@ -75,7 +97,6 @@ class OwnMetrics:
                         {"value": "counter"},
                     )
                 )
-        self._counters = rows
         return made
 
     def _metrics(self, metrics: Sequence[LiveMetric]) -> list[_Made]:
@@ -94,7 +115,7 @@ class OwnMetrics:
                 "outbox_points": backlog.points,
                 "outbox_bytes": backlog.bytes,
                 "oldest_seconds": 0 if backlog.oldest is None else max(0, now - backlog.oldest) // 10**6,
-                "dead_letters": self._state.outbox.dead_letters(delivery.name),
+                "dead_letters": self._state.letters.count(delivery.name),
                 "failing": int(bool(delivery.trouble)),
             }
             made.append(("pegel_sink", {"sink": delivery.name}, values, dict.fromkeys(values, "gauge")))

@@ -84,7 +84,8 @@ class Runner:
         self.state = State(settings.state, self._connect, accept_loss=self._accept_state_loss)
         self.readers: list[Reader] = []
         try:
-            self._start()
+            with self.state.reading():
+                self._start()
         except BaseException:
             self.close()
             raise
@@ -232,7 +233,7 @@ class Runner:
         """One turn over all that waits. After an error the same folds wait for the next call.
 
         Raises:
-            StateError: Nothing was committed.
+            StateError: Nothing was committed, or what was committed cannot be shown; the next call goes on.
         """
         if self._undone:
             self._start_over()
@@ -245,6 +246,7 @@ class Runner:
             self._undone = True
             raise
         self._seen = seen
+        self._own.committed()
         for folded in self._backlog:
             self._reader(folded.source).taken += len(folded.chunks)
         self._backlog = []
@@ -252,8 +254,17 @@ class Runner:
         self._compiled = [(one, metric) for one, metric in self._compiled if self.turn.counts(one.id)]
         for stage in self._stages.values():
             stage.keep_only(self.turn.counts)
-        for view in self.views:
-            view.refresh(self.turn.metrics)
+        self._refresh_views()
+
+    def _refresh_views(self) -> None:
+        """Show what is committed; where that cannot be read, the next turn begins anew and tries again."""
+        try:
+            with self.state.reading():
+                for view in self.views:
+                    view.refresh(self.turn.metrics)
+        except StateError:
+            self._undone = True
+            raise
 
     def _noticed(self) -> tuple[list[tuple[str, str, int]], dict[tuple[str, str], int]]:
         """What the sources noticed since the last commit, and all of it."""
@@ -271,9 +282,10 @@ class Runner:
         It may fail like the commit did; then it is tried again before the next one. The deliveries stay, as
         their senders hold them.
         """
-        self.turn = self._new_turn()
-        for delivery in self.deliveries:
-            delivery.remember()
+        with self.state.reading():
+            self.turn = self._new_turn()
+            for delivery in self.deliveries:
+                delivery.remember()
         self._undone = False
 
     def last_turn(self, *, close_all: bool) -> None:

@@ -154,9 +154,9 @@ class Service:
         return self._folds[0].done()
 
     def _commit_if_needed(self) -> None:
-        if not self._runner.commit_due():
-            return
         try:
+            if not self._runner.commit_due():
+                return
             self._runner.commit()
         except StateError as error:
             if error.fatal:

@@ -100,6 +100,8 @@ class Turn:
         """Whether time alone gives the next turn something to do."""
         if self.blocked and self._clock.monotonic() - self._caps_at >= _CAPS_INTERVAL:
             return True
+        if any(delivery.due() for delivery in self._deliveries):
+            return True
         now = round(self._clock.wall() * 1e6)
         for metric in self.metrics:
             watermark, _ = self._metric_watermark(metric, news, now)

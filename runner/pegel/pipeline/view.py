@@ -30,10 +30,15 @@ class View:
         """Take a new snapshot if it is time; called by the thread of the state after a commit."""
         if not now and self._clock.monotonic() - self._refreshed < self._plan.early_interval:
             return
-        self._refreshed = self._clock.monotonic()
         current = [one for one in metrics if one.standing.until is None and takes(self._plan, one.metric.name)]
         self._payload = self._plan.sink.encode([point for metric in current for point in metric.snapshot()])
+        self._refreshed = self._clock.monotonic()
         self.wake.set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a snapshot was not shown yet."""
+        return self._payload is not None
 
     def show(self) -> None:
         """Send the newest snapshot if there is one that was not shown."""

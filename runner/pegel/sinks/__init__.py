@@ -86,6 +86,15 @@ class Sink(ABC):
         """What it stores is outside this machine."""
         return False
 
+    @property
+    def late(self) -> Duration:
+        """How long after an attempt of unknown fate what was sent may still be stored, behind newer values.
+
+        Newer values are sent once more when that is over. 0 where later values do not replace earlier ones,
+        or nothing can be on its way any more when `send` has ended.
+        """
+        return Duration(120.0 if self.remote and self.overwrites else 0.0)
+
     def settle_in(self, directory: Path) -> None:  # noqa: B027 (most sinks keep nothing on this machine)
         """Learn the runner's state directory, where a sink may keep what it has to remember."""
 

@@ -98,6 +98,10 @@ class Influxdb2(Sink):
     def remote(self) -> bool:
         return True
 
+    @property
+    def late(self) -> Duration:
+        return Duration(2 * self.timeout)
+
     def encode(self, points: Sequence[Point]) -> bytes:
         """A line per point; a point without a usable value is a comment, so that lines can be counted."""
         return "".join([f"{line or '#'}\n" for line in lines(points)]).encode()

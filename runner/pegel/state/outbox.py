@@ -1,8 +1,8 @@
 """What sinks have not acknowledged: points while they may still change, requests once they are frozen.
 
 A window's points wait in `outbox`, where a newer revision replaces an older one. Freezing turns some of them
-into a request: bytes that never change again, committed before the first of them leaves. A request goes when
-its sink acknowledges it, or becomes a dead letter.
+into a request: bytes that never change again, committed before the first of them leaves, and the points that
+are in them (`claimed`). A request goes when its sink has taken it, or has refused some of it for good.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """The points of one window that have not been frozen."""
+class Window:
+    """Packed points of one window."""
 
     metric: str
     pane: int
@@ -48,7 +48,7 @@ class Backlog:
 
 
 class Outbox:
-    """The tables `outbox`, `requests` and `dead`."""
+    """The tables `outbox`, `requests` and `claimed`."""
 
     def __init__(self, connection: sqlite3.Connection, boot: int) -> None:
         self._connection = connection
@@ -69,9 +69,12 @@ class Outbox:
             (sink, metric, pane, points, count, now),
         )
 
-    def oldest_waiting(self, sink: str, most_points: int) -> list[Waiting]:
-        """Windows that wait, oldest first, up to a number of points (at least one window)."""
-        found: list[Waiting] = []
+    def oldest_waiting(self, sink: str, most_points: int) -> list[Window]:
+        """Windows that wait, oldest first, up to a number of points (at least one window).
+
+        Their order is that of `claimed`: points in a request are known by their place.
+        """
+        found: list[Window] = []
         total = 0
         rows = self._connection.execute(
             "select metric, pane, points, count from outbox where sink = ? order by pane, metric", (sink,)
@@ -79,12 +82,12 @@ class Outbox:
         for metric, pane, points, count in rows:
             if found and total + count > most_points:
                 break
-            found.append(Waiting(metric, pane, points, count))
+            found.append(Window(metric, pane, points, count))
             total += count
         rows.close()
         return found
 
-    def freeze(self, sink: str, windows: list[Waiting], payload: bytes, now: int) -> int:
+    def freeze(self, sink: str, windows: list[Window], payload: bytes, now: int) -> int:
         """Turn waiting windows into a request; it may leave once the transaction is committed. Returns its id."""
         self._connection.executemany(
             "delete from outbox where sink = ? and metric = ? and pane = ?",
@@ -94,7 +97,44 @@ class Outbox:
             "insert into requests (sink, payload, count, created, boot) values (?, ?, ?, ?, ?)",
             (sink, zlib.compress(payload, 1), sum(w.count for w in windows), now, self._boot),
         )
-        return int(cursor.lastrowid or 0)
+        number = int(cursor.lastrowid or 0)
+        self._connection.executemany(
+            "insert into claimed values (?, ?, ?, ?, ?)",
+            [(number, w.metric, w.pane, w.points, w.count) for w in windows],
+        )
+        return number
+
+    def waits(self, sink: str) -> bool:
+        """Whether anything waits that has not been frozen."""
+        found = self._connection.execute("select 1 from outbox where sink = ? limit 1", (sink,)).fetchone()
+        return found is not None
+
+    def claimed(self, request: int) -> list[Window]:
+        """The windows in a request, in the order in which they were frozen."""
+        rows = self._connection.execute(
+            "select metric, pane, points, count from claimed where request = ? order by pane, metric", (request,)
+        )
+        return [Window(*row) for row in rows.fetchall()]
+
+    def claimed_later(self, sink: str, request: int) -> list[Window]:
+        """The windows of a request as they are in requests behind it, those of the newest last."""
+        rows = self._connection.execute(
+            "select later.metric, later.pane, later.points, later.count"
+            " from requests join claimed later on later.request = requests.id"
+            " join claimed mine on mine.request = ? and mine.metric = later.metric and mine.pane = later.pane"
+            " where requests.sink = ? and requests.id > ? order by requests.id",
+            (request, sink, request),
+        )
+        return [Window(*row) for row in rows.fetchall()]
+
+    def claimed_of(self, sink: str, metric: str, pane: int) -> list[bytes]:
+        """The points of a window in all requests of a sink, those of the newest last."""
+        rows = self._connection.execute(
+            "select points from requests join claimed on claimed.request = requests.id"
+            " where sink = ? and metric = ? and pane = ? order by requests.id",
+            (sink, metric, pane),
+        )
+        return [row[0] for row in rows.fetchall()]
 
     def requests(self, sink: str, most: int, after: int = 0) -> list[Request]:
         """The next frozen requests of a sink, in order."""
@@ -109,20 +149,13 @@ class Outbox:
         ]
 
     def acknowledge(self, request: int) -> None:
-        """A sink stored a request."""
+        """A sink stored a request, or what is storable of it."""
         self._connection.execute("delete from requests where id = ?", (request,))
+        self._connection.execute("delete from claimed where request = ?", (request,))
 
     def failed(self, request: int) -> None:
         """Count an attempt that may or may not have arrived."""
         self._connection.execute("update requests set attempts = attempts + 1 where id = ?", (request,))
-
-    def bury(self, request: int, reason: str, payload: bytes, count: int, now: int) -> None:
-        """Set points aside that a sink will never store."""
-        self._connection.execute(
-            "insert into dead (sink, reason, payload, count, created)"
-            " select sink, ?, ?, ?, ? from requests where id = ?",
-            (reason, zlib.compress(payload, 1), count, now, request),
-        )
 
     def backlog(self, sink: str) -> Backlog:
         """How much a sink is behind."""
@@ -137,11 +170,6 @@ class Outbox:
             points, size = points + n, size + length
             oldest = min(filter(lambda one: one is not None, (oldest, created)), default=None)
         return Backlog(points, size, oldest)
-
-    def dead_letters(self, sink: str) -> int:
-        """How many points were set aside."""
-        row = self._connection.execute("select coalesce(sum(count), 0) from dead where sink = ?", (sink,)).fetchone()
-        return int(row[0])
 
     def drop(self, sink: str, *, older_than: int | None = None, most_bytes: int | None = None) -> int:
         """Give up points that wait, oldest first: by age, or until a sink's backlog fits. Returns how many.
@@ -172,11 +200,16 @@ class Outbox:
     def forget_sink(self, sink: str) -> int:
         """Delete all that waits for a sink that is gone from the config. Returns how many points."""
         lost = self.backlog(sink).points
-        for table in ("outbox", "requests"):
+        self._connection.execute(
+            "delete from claimed where request in (select id from requests where sink = ?)", (sink,)
+        )
+        for table in ("outbox", "requests", "fenced"):
             self._connection.execute(f"delete from {table} where sink = ?", (sink,))
         return lost
 
     def sinks(self) -> set[str]:
         """Sinks for which anything waits."""
-        rows = self._connection.execute("select sink from outbox union select sink from requests")
+        rows = self._connection.execute(
+            "select sink from outbox union select sink from requests union select sink from fenced"
+        )
         return {row[0] for row in rows}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pegel.errors import StateError
 from pegel.state import snapshots
+from pegel.state.letters import Letters
 from pegel.state.schema import MIGRATIONS
 from pegel.state.windows import TOTAL
 
@@ -19,14 +22,29 @@ def report(directory: Path) -> dict[str, Any]:
     Raises:
         StateError: There is no state, or it cannot be read.
     """
+    with looking(directory) as connection:
+        return _facts(connection, directory / "state.db")
+
+
+@contextmanager
+def looking(directory: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that sees a state as of one commit, and cannot write to it.
+
+    Raises:
+        StateError: There is no state, or it cannot be read, or it is not one of this program.
+    """
     path = directory / "state.db"
     if not path.exists():
         raise StateError(f"there is no state in {directory} yet; has the runner run?")
     try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0)
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0, isolation_level=None)
         connection.row_factory = sqlite3.Row
         try:
-            return _facts(connection, path)
+            connection.execute("begin")
+            (version,) = connection.execute("pragma user_version").fetchone()
+            if version != len(MIGRATIONS):
+                raise StateError(f"{path} has schema {version}, this program reads {len(MIGRATIONS)}")
+            yield connection
         finally:
             connection.close()
     except sqlite3.Error as error:
@@ -34,15 +52,12 @@ def report(directory: Path) -> dict[str, Any]:
 
 
 def _facts(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:
-    (version,) = connection.execute("pragma user_version").fetchone()
-    if version != len(MIGRATIONS):
-        raise StateError(f"{path} has schema {version}, this program reads {len(MIGRATIONS)}")
     meta = dict(connection.execute("select name, value from meta").fetchall())
     kept = [snapshots.snapshot_path(path, number) for number in range(snapshots.GENERATIONS)]
     return {
         "state": str(path),
         "bytes": path.stat().st_size,
-        "schema": version,
+        "schema": len(MIGRATIONS),
         "identity": meta.get("identity"),
         "starts": meta.get("boot"),
         "snapshots": [{"path": str(one), "time": round(one.stat().st_mtime * 1e6)} for one in kept if one.exists()],
@@ -100,18 +115,20 @@ def _metrics(connection: sqlite3.Connection) -> list[dict[str, Any]]:
 
 
 def _sinks(connection: sqlite3.Connection) -> list[dict[str, Any]]:
-    totals: dict[str, dict[str, Any]] = {}
-    for table, column in (("outbox", "points"), ("requests", "payload"), ("dead", "payload")):
+    found: dict[str, dict[str, Any]] = {}
+    for table, column in (("outbox", "points"), ("requests", "payload")):
         query = f"select sink, sum(count), sum(length({column})), min(created) from {table} group by sink"
         for sink, points, size, oldest in connection.execute(query):
-            entry = totals.setdefault(
-                sink,
-                {"name": sink, "waiting_points": 0, "waiting_bytes": 0, "oldest": None, "dead_letters": 0},
-            )
-            if table == "dead":
-                entry["dead_letters"] = points
-                continue
+            entry = found.setdefault(sink, _sink(sink))
             entry["waiting_points"] += points
             entry["waiting_bytes"] += size
             entry["oldest"] = min(filter(None, (entry["oldest"], oldest)))
-    return sorted(totals.values(), key=lambda entry: entry["name"])
+    for one in Letters(connection).counted():
+        entry = found.setdefault(one.sink, _sink(one.sink))
+        entry["dead_letters"] += one.points
+        entry["reasons"].append({"reason": one.reason, "points": one.points, "first": one.first, "last": one.last})
+    return sorted(found.values(), key=lambda entry: entry["name"])
+
+
+def _sink(name: str) -> dict[str, Any]:
+    return {"name": name, "waiting_points": 0, "waiting_bytes": 0, "oldest": None, "dead_letters": 0, "reasons": []}

@@ -110,7 +110,35 @@ create table counters (
 ) without rowid;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+# Nobody could retry the first dead letters: they were bytes for a sink, and only `local` ever refused any.
+_SENDING = """
+drop table dead;
+
+create table claimed (          -- what is in a request: to be kept apart if it is refused, or overtaken
+    request integer, metric text, pane integer,
+    points blob not null,       -- packed
+    count integer not null,
+    primary key (request, metric, pane)
+) without rowid;
+
+create table fenced (           -- windows of which a former value may still arrive
+    sink text, metric text, pane integer,
+    until integer not null,     -- us, wall clock
+    points blob,                -- packed; the newest that was sent since, NULL if nothing was
+    count integer not null,
+    primary key (sink, metric, pane)
+) without rowid;
+
+create table letters (          -- points that a sink can never store
+    sink text, metric text, pane integer, reason text,
+    points blob not null,       -- packed
+    count integer not null,
+    created integer not null,   -- us, wall clock
+    primary key (sink, metric, pane, reason)
+) without rowid;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SENDING)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

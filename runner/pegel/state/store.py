@@ -13,7 +13,9 @@ from typing import Any
 
 from pegel.errors import StateError
 from pegel.state import snapshots
+from pegel.state.fenced import Fenced
 from pegel.state.keys import KeyRing
+from pegel.state.letters import Letters
 from pegel.state.lock import DirectoryLock
 from pegel.state.outbox import Outbox
 from pegel.state.positions import Positions
@@ -44,6 +46,8 @@ class State:
         windows: Panes, sets and totals, per metric.
         keys: Secret keys of distinct members.
         outbox: What sinks have not acknowledged.
+        fenced: What may still be overtaken at a sink by a former value.
+        letters: What sinks will never store.
     """
 
     def __init__(self, directory: Path, connect: Connect = connect, *, accept_loss: bool = False) -> None:
@@ -63,17 +67,19 @@ class State:
             prepare(self.connection)
             migrate(self.connection)
             self.boot, self.identity = self._claim()
+            self.positions = Positions(self.connection)
+            self.series = SeriesTable(self.connection)
+            self.windows = WindowTables(self.connection)
+            self.outbox = Outbox(self.connection, self.boot)
+            self.fenced = Fenced(self.connection)
+            self.letters = Letters(self.connection)
+            self.keys = KeyRing(self.connection)
         except sqlite3.Error as error:
             self._lock.release()
             raise StateError(f"cannot use {self.path}: {error}") from error
         except BaseException:
             self._lock.release()
             raise
-        self.positions = Positions(self.connection)
-        self.series = SeriesTable(self.connection)
-        self.windows = WindowTables(self.connection)
-        self.outbox = Outbox(self.connection, self.boot)
-        self.keys = KeyRing(self.connection)
 
     def _claim(self) -> tuple[int, str]:
         """Raise the boot number; whoever held the state before can no longer commit."""
@@ -111,11 +117,25 @@ class State:
             connection.execute("commit")
         except BaseException as error:
             self._undo()
-            if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
+            if _is_of_the_disk(error):
                 raise StateError(f"cannot write to {self.path}: {error}", fatal=_fatal(error)) from error
             raise
         self.keys.saved(keys)
         self.windows.settle()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """What is read outside of a transaction.
+
+        Raises:
+            StateError: The disk refused.
+        """
+        try:
+            yield
+        except sqlite3.Error as error:
+            if not _is_of_the_disk(error):
+                raise
+            raise StateError(f"cannot read {self.path}: {error}", fatal=_fatal(error)) from error
 
     def _undo(self) -> None:
         """Back to the last commit, in the file and in every index in memory."""
@@ -165,7 +185,12 @@ class State:
         self._lock.release()
 
 
-def _fatal(error: sqlite3.Error) -> bool:
+def _is_of_the_disk(error: BaseException) -> bool:
+    """Whether the file failed, not the program."""
+    return isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError
+
+
+def _fatal(error: BaseException) -> bool:
     """Whether what is on the disk is unknown after an error: a failed fsync, a damaged file."""
     unknown = (
         sqlite3.SQLITE_IOERR_FSYNC,
