@@ -41,7 +41,8 @@ def read(path: Path) -> Database:
             packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)
             plain = gzip.GzipFile(fileobj=file) if packed else file
-            return _database(path, io.BufferedReader(cast("io.RawIOBase", plain), _HEAD), built)
+            with io.BufferedReader(cast("io.RawIOBase", plain), _HEAD) as stream:
+                return _database(path, stream, built)
         except EOFError:
             raise ValueError(f"is cut off; {_AGAIN}") from None
         except (gzip.BadGzipFile, zlib.error):
