@@ -56,8 +56,10 @@ def test_every_toml_block_is_accepted(place: str, text: str, tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     config = tmp_path / "config.toml"
     (tmp_path / "customers.csv").write_text("id,plan,billing_country\n")
+    (tmp_path / "influx_token").write_text("t")
     config.write_text(completed(text).replace("/etc/pegel/customers.csv", "customers.csv"))
-    load(config, environ={"INFLUX_URL": "http://127.0.0.1:8086", "INFLUX_TOKEN": "t", "HOSTNAME": "here"})
+    environ = {"INFLUX_URL": "http://127.0.0.1:8086", "INFLUX_TOKEN": "t", "HOSTNAME": "here"}
+    load(config, environ={**environ, "CREDENTIALS_DIRECTORY": str(tmp_path)})
 
 
 @pytest.mark.parametrize(("place", "text"), [pytest.param(*block, id=block[0]) for block in blocks("toml")])
