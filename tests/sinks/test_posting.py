@@ -44,8 +44,8 @@ def listening(*replies: bytes, tls: bool = False, family: int = socket.AF_INET) 
     finally:
         with closing(socket.socket(family)) as last:  # a server that nobody called stops waiting
             last.connect_ex(server.getsockname())
-            server.close()
-            thread.join()
+        thread.join()
+        server.close()
 
 
 def posted(url: str, trust: Trust | None = None) -> Reply:
