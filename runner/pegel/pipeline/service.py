@@ -19,7 +19,9 @@ from pegel.memory import give_back
 from pegel.pipeline.delivery import Delivery
 from pegel.pipeline.runner import Runner, worker_count
 from pegel.pipeline.stage import Chunk, Folded
+from pegel.pipeline.troubles import troubles
 from pegel.state import snapshots
+from pegel.state.bulletin import Bulletin
 
 log = logging.getLogger("pegel.runner")
 
@@ -58,6 +60,7 @@ class Service:
         self._last_commit = float("-inf")
         self._state_trouble = ""
         self._busy = False
+        self._bulletin = Bulletin(runner.state.directory, self._clock)
 
     # -- the thread of the state --------------------------------------------------------------------
 
@@ -71,11 +74,13 @@ class Service:
             StateError: The state can no longer be trusted or belongs to another runner.
         """
         self._start()
+        self._bulletin.begin("service")
         try:
             while not self._stop.is_set():
                 alive()
                 self._turn()
                 self._rethrow()
+            self._bulletin.end()
         finally:
             self._finish()
 
@@ -90,12 +95,16 @@ class Service:
             What could not be read or delivered, as a sentence; empty if nothing.
         """
         self._start()
+        self._bulletin.begin("once")
         try:
             unread = self._read_all(patience)
             if not self._stop.is_set():
                 self._runner.last_turn(close_all=close_all and not unread)
             unshown = [f"{one.name}: {one.trouble}" for one in self._runner.views if one.trouble]
-            return "; ".join(filter(None, [unread, *unshown, self._deliver(patience)]))
+            result = "; ".join(filter(None, [unread, *unshown, self._deliver(patience)]))
+            self._tell()
+            self._bulletin.end(result)
+            return result
         finally:
             self._snapshot_if_due()
             self._finish()
@@ -131,6 +140,7 @@ class Service:
         self._gather()
         self._runner.collect_outcomes()
         self._commit_if_needed()
+        self._tell()
         if self._busy and self._runner.caught_up():
             self._busy = False
             give_back()  # once, after a backlog: while it lasts, the next group wants the same pages
@@ -177,6 +187,15 @@ class Service:
         self._state_trouble = str(error)
         self._clock.wait(self._stop, _RETRY_STATE)
         self._wake.set()
+
+    def _tell(self) -> None:
+        """Let `pegel status` know what does not work."""
+        wrong, fine = troubles(self._runner.readers, self._runner.deliveries, self._runner.views)
+        if self._state_trouble:
+            wrong["state", ""] = (self._state_trouble, False)
+        else:
+            fine.add(("state", ""))
+        self._bulletin.tell(wrong, fine)
 
     # -- other threads --------------------------------------------------------------------------------
 

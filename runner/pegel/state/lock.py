@@ -28,7 +28,11 @@ _NETWORK_FILE_SYSTEMS = frozenset(
 
 
 class DirectoryLock:
-    """The right to write to a state directory, held until `release` or the end of the process."""
+    """The right to write to a state directory, held until `release` or the end of the process.
+
+    The file `lock` excludes others. The directory itself is locked too, and only tells: who wants to know whether
+    a runner is there may try that lock for a moment, and never keeps a runner from starting.
+    """
 
     def __init__(self, directory: Path) -> None:
         """Take the lock.
@@ -51,10 +55,29 @@ class DirectoryLock:
             ) from error
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, str(os.getpid()).encode(), 0)
+        self._sign = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(self._sign, fcntl.LOCK_EX)  # whoever looks at it is gone in a moment
 
     def release(self) -> None:
         """Let another runner in."""
+        os.close(self._sign)
         os.close(self._fd)
+
+
+def holder(directory: Path) -> int | None:
+    """The process that runs on a state directory; None if there is none.
+
+    Raises:
+        OSError: The directory is not there, or may not be looked into.
+    """
+    sign = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(sign, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return int((directory / "lock").read_text() or 0)
+    finally:
+        os.close(sign)
+    return None
 
 
 def refuse_network_file_system(directory: Path, mounts: Path = Path("/proc/mounts")) -> None:
