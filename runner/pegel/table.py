@@ -8,7 +8,7 @@ types; enrichers and metrics build on it and nothing runs until rows are asked f
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -72,6 +72,7 @@ class Batch:
         self._cursor = cursor
         self._names = itertools.count()
         self._registered: list[str] = []
+        self._held: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -96,6 +97,13 @@ class Batch:
         """A table from a SELECT whose columns are known."""
         return Table(self, sql, dict(columns))
 
+    def hold(self, table: Table) -> Table:
+        """Run a table once and keep its rows until the next `keep` has run: what follows reads it more than once."""
+        name = f"held_{next(self._names)}"
+        ((rows,),) = self._cursor.execute(f"create temp table {name} as {table.sql}").fetchall()
+        self._held.append(name)
+        return Table(self, f"select * from {name}", table.columns, at_most=rows)
+
     def keep(self, table: Table) -> Table:
         """Run a table once and keep its rows for this batch."""
         return self.keep_all([table])
@@ -103,7 +111,7 @@ class Batch:
     def keep_all(self, tables: Iterable[Table]) -> Table:
         """Run tables of the same columns once, one after another, and keep their rows for this batch.
 
-        What was registered for a table is let go before the next one is asked for.
+        What was registered or held for a table is let go before the next one is asked for.
         """
         name = f"kept_{next(self._names)}"
         count = 0
@@ -120,6 +128,9 @@ class Batch:
         for name in self._registered:
             self._cursor.unregister(name)
         self._registered.clear()
+        for name in self._held:
+            self._cursor.execute(f"drop table {name}")
+        self._held.clear()
 
 
 @dataclass(frozen=True)
@@ -147,6 +158,15 @@ class Table:
             {**remaining, **{n: types[n] for n in expressions}},
             self.at_most,
         )
+
+    def only(self, wanted: Collection[str]) -> Table:
+        """Leave out the columns that are not wanted; the runner's own (`_row`, `_reject`) stay."""
+        stale = [name for name in self.columns if name not in wanted and not name.startswith("_")]
+        if not stale:
+            return self
+        columns = {name: kind for name, kind in self.columns.items() if name not in stale}
+        sql = f"select * exclude ({', '.join(map(quote, stale))}) from ({self.sql})"
+        return Table(self.batch, sql, columns, self.at_most)
 
     def where(self, condition: str) -> Table:
         """Keep the rows for which an SQL condition is true."""

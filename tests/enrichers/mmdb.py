@@ -116,7 +116,9 @@ def _encoded(value: Any) -> bytes:
 
 def _head(kind: int, size: int) -> bytes:
     """Control byte, byte of an extended kind, and the size where it does not fit."""
-    low, more = (size, b"") if size < 29 else (29, bytes([size - 29]))
-    if size >= 29 + 256:
+    low, more = size, b""
+    if size >= 285:
         low, more = 30, (size - 285).to_bytes(2, "big")
+    elif size >= 29:
+        low, more = 29, bytes([size - 29])
     return (bytes([kind << 5 | low]) if kind <= 7 else bytes([low, kind - 7])) + more

@@ -80,7 +80,7 @@ class Asn(Enricher):
         """Look up each distinct address once, and join what was found."""
         if not self._files:
             return self._with(table, {"asn": "", "name": "", "country": ""})
-        kept = table.batch.keep(table)
+        kept = table.batch.hold(table)
         found = self._found(kept.distinct(self.column))
         places = {"asn": "_asn_0", "name": "_asn_1", "country": "_asn_2"}
         columns = [list(found), *([value or "" for value in part] for part in zip(*found.values(), strict=True))]

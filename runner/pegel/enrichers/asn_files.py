@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from pegel.enrichers import iptoasn
 from pegel.enrichers.mmdb import Mmdb
@@ -51,7 +51,7 @@ def read(path: Path) -> Database:
             raise ValueError(f"cannot be read: {why(error)}") from None
 
 
-def _database(path: Path, stream: io.BufferedReader, built: float) -> Database:
+def _database(path: Path, stream: io.BufferedReader[Any], built: float) -> Database:
     head = stream.peek(_HEAD)
     if not head:
         raise ValueError(f"is empty; {_AGAIN}")
@@ -64,7 +64,7 @@ def _database(path: Path, stream: io.BufferedReader, built: float) -> Database:
     return iptoasn.read(path, _lines(stream), built)
 
 
-def _lines(stream: io.BufferedReader) -> Iterator[bytes]:
+def _lines(stream: io.BufferedReader[Any]) -> Iterator[bytes]:
     """Lines; one that is absurdly long comes in pieces, of which none is a line of a table."""
     left = MAX_TEXT
     for line in iter(partial(stream.readline, _LINE), b""):

@@ -7,7 +7,6 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,10 +22,11 @@ _PIECE = 2**20
 _LOOKED_AT = 10_000
 """Records among which one must have a number: a database of another kind has none."""
 
-_NUMBERS = ("autonomous_system_number", "asn")
-_NAMES = ("autonomous_system_organization", "as_name", "name")
-_COUNTRY = "country_code"
-"""What the makers call it: MaxMind, DB-IP and ip-location-db the first, IPinfo the others."""
+_SPELLINGS = (
+    ("autonomous_system_number", "autonomous_system_organization", "country_code"),
+    ("asn", "as_name", "country_code"),
+)
+"""What the makers call number, name and country: MaxMind, DB-IP and ip-location-db; IPinfo."""
 
 _NUMBER = re.compile(r"(?:AS)?([0-9]{1,10})")
 
@@ -50,14 +50,18 @@ class Mmdb:
         except (maxminddb.InvalidDatabaseError, TypeError, UnicodeDecodeError):
             raise ValueError("is cut off or damaged, or no MaxMind DB; download it again") from None
         self.built = float(self._metadata.build_epoch)
-        self._known: dict[tuple[int, str, str], Network] = {}
+        self._known: dict[tuple[Any, ...], Network | None] = {}
         self._damage_said = False
 
     def _check(self) -> None:
-        records = islice(iter(self._reader), _LOOKED_AT)
-        if not any(isinstance(record, Mapping) and _number(record) for _, record in records):
-            kind = self._metadata.database_type
-            raise ValueError(f'is a "{kind}" database; this enricher needs an ASN database')
+        """Find out how its records are spelt, from its first networks."""
+        for record in _first_records(self._reader, self._metadata.ip_version):
+            for spelling in _SPELLINGS if isinstance(record, dict) else ():
+                if _number(record.get(spelling[0])):
+                    self._spelling = spelling
+                    return
+        kind = self._metadata.database_type
+        raise ValueError(f'is a "{kind}" database; this enricher needs an ASN database')
 
     def find(self, addresses: Sequence[bytes]) -> list[Network | None]:
         """The network of each address. Damage that is met says so once and finds nothing."""
@@ -71,17 +75,19 @@ class Mmdb:
         except (maxminddb.InvalidDatabaseError, ValueError):
             self._tell_of_damage()
             return None
-        return self._network(record) if isinstance(record, Mapping) else None
+        return self._network(record) if isinstance(record, dict) else None
 
     def _network(self, record: Mapping[str, Any]) -> Network | None:
-        """What a record says; the texts of a network are made once."""
-        number, name, country = _number(record), _first(record, _NAMES), record.get(_COUNTRY)
-        if not number:
-            return None
-        parts = number, name if isinstance(name, str) else "", country if isinstance(country, str) else ""
-        if parts not in self._known:
-            self._known[parts] = network(*parts)
-        return self._known[parts]
+        """What a record says; a network is described once."""
+        number, name, country = self._spelling
+        said = record.get(number), record.get(name), record.get(country)
+        try:
+            return self._known[said]
+        except KeyError:
+            self._known[said] = found = _described(*said)
+            return found
+        except TypeError:  # a list or a table where a text should be
+            return _described(*said)
 
     def _tell_of_damage(self) -> None:
         if not self._damage_said:
@@ -89,17 +95,34 @@ class Mmdb:
             _log.error("%s is damaged inside: some addresses are not found; download it again.", self._path)
 
 
-def _number(record: Mapping[str, Any]) -> int:
-    """The number of the system in a record, 0 if there is none."""
-    found = _first(record, _NUMBERS)
-    if isinstance(found, str):
-        match = _NUMBER.fullmatch(found)
-        found = int(match[1]) if match else 0
-    return found if isinstance(found, int) and 0 < found < 2**32 else 0
+def _first_records(reader: maxminddb.Reader, version: int) -> Iterator[Any]:
+    """The records of the first networks, by asking for the address behind the one before.
+
+    The reader's own iterator follows a damaged tree in circles until the process dies; its look-up does not.
+    """
+    for width, first in ((4, 0), (16, 0x20 << 120))[: 2 if version == 6 else 1]:
+        address = first
+        for _ in range(_LOOKED_AT):
+            record, length = reader.get_with_prefix_len(written(address.to_bytes(width, "big")))
+            yield record
+            rest = max(8 * width - length, 0)
+            address = ((address >> rest) + 1) << rest
+            if address >> 8 * width:
+                break
 
 
-def _first(record: Mapping[str, Any], names: Sequence[str]) -> Any:
-    return next((record[name] for name in names if name in record), None)
+def _described(number: object, name: object, country: object) -> Network | None:
+    found = _number(number)
+    texts = [text if isinstance(text, str) else "" for text in (name, country)]
+    return network(found, *texts) if found else None
+
+
+def _number(written: object) -> int:
+    """The number of a system, 0 if it is none."""
+    if isinstance(written, str):
+        match = _NUMBER.fullmatch(written)
+        written = int(match[1]) if match else 0
+    return written if isinstance(written, int) and 0 < written < 2**32 else 0
 
 
 def _opened(stream: BinaryIO) -> maxminddb.Reader:

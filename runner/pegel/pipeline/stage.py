@@ -116,8 +116,11 @@ class SourceStage:
         self._wanted = frozenset().union(*(metric.needed for metric in metrics.values())) & plan.columns.keys()
         self._enrichers, self._needed = self._what_is_needed()
 
-    def _what_is_needed(self) -> tuple[Sequence[Enricher], frozenset[str]]:
-        """The enrichers of which something is wanted, and what the format has to give for all of it."""
+    def _what_is_needed(self) -> tuple[Sequence[tuple[Enricher, frozenset[str]]], frozenset[str]]:
+        """The enrichers of which something is wanted, and what the format has to give for all of it.
+
+        With each enricher comes what is needed from there on: one that holds its records holds no more than that.
+        """
         wanted = set(self._wanted)
         if self.plan.time is not None:
             wanted.add(self.plan.time.column)
@@ -127,11 +130,11 @@ class SourceStage:
             added = enricher.adds(columns)
             steps.append((enricher, enricher.needs(columns), added))
             columns = {**columns, **added}
-        enrichers: list[Enricher] = []
+        enrichers: list[tuple[Enricher, frozenset[str]]] = []
         for enricher, needs, added in reversed(steps):
             if not added or wanted & added.keys():
                 wanted |= needs
-                enrichers.insert(0, enricher)
+                enrichers.insert(0, (enricher, frozenset(wanted)))
         return enrichers, frozenset(wanted & self.plan.format.columns().keys())
 
     def keep_only(self, wanted: Callable[[int], bool]) -> None:
@@ -169,8 +172,8 @@ class SourceStage:
         labels = {name: literal(value) for name, value in self.plan.labels.items()}
         if labels:
             table = table.with_columns(labels, dict.fromkeys(labels, "VARCHAR"))
-        for enricher in self._enrichers:
-            table = enricher.enrich(table)
+        for enricher, from_here in self._enrichers:
+            table = enricher.enrich(table.only(from_here))
         time = self.plan.time
         when = (
             eventtime.expression(time.column, table.columns[time.column], time.format) if time else str(chunk.read_at)
