@@ -12,6 +12,7 @@ from pathlib import Path
 from engines.influxdb import ORG, Bucket, Key, Value
 from pegel.config import load
 from pegel.plan import Plan
+from presets.ookla_oracle import PROVIDERS
 
 RUNNER = Path(__file__).parents[2] / "runner"
 
@@ -35,6 +36,7 @@ OOKLA = """
 name = "ookla"
 preset = "ookla"
 path = "{log}/ooklaserver-access.log"
+enrichers.asn.files = ["{providers}"]
 piece_size = "{piece_size}"
 flush_timeout = "100ms"
 """
@@ -102,7 +104,7 @@ class Job:
 
 def ookla(log: Path, piece_size: str = "8MiB") -> str:
     """The preset over the log in a directory."""
-    return OOKLA.format(log=log, piece_size=piece_size)
+    return OOKLA.format(log=log, piece_size=piece_size, providers=PROVIDERS)
 
 
 def spelled(points: Mapping[Key, Mapping[str, Value]]) -> dict[Key, dict[str, str]]:

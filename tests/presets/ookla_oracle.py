@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import base64
 import gzip
+import ipaddress
 import json
 import re
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 SAMPLE = Path(__file__).parents[2] / "runner" / "pegel" / "presets" / "samples" / "ookla"
+PROVIDERS = SAMPLE / "asn.tsv"
 GOLDEN = Path(__file__).parent / "golden" / "ookla.ndjson"
 LIVE = "ooklaserver-access.log"
 
@@ -42,6 +44,7 @@ class Claims:
     """What a readable token says."""
 
     device: str | None
+    ip: str | None
     model: str
     app: str
     version: str
@@ -63,9 +66,14 @@ class Counted:
     """The result of a whole log."""
 
     minutes: defaultdict[datetime, Count] = field(default_factory=lambda: defaultdict(Count))
+    providers: defaultdict[tuple[datetime, str], Count] = field(default_factory=lambda: defaultdict(Count))
     devices: defaultdict[tuple[datetime, str], Count] = field(default_factory=lambda: defaultdict(Count))
     apps: defaultdict[tuple[datetime, str, str], Count] = field(default_factory=lambda: defaultdict(Count))
+    hours: defaultdict[datetime, Count] = field(default_factory=lambda: defaultdict(Count))
     days: defaultdict[datetime, Count] = field(default_factory=lambda: defaultdict(Count))
+    app_days: defaultdict[tuple[datetime, str, str], Count] = field(default_factory=lambda: defaultdict(Count))
+    hellos: Counter[tuple[datetime, str, str]] = field(default_factory=Counter)
+    names: dict[tuple[datetime, str], str] = field(default_factory=dict)
     rejects: Counter[str] = field(default_factory=Counter)
     records: int = 0
 
@@ -77,23 +85,43 @@ def read_log(directory: Path) -> bytes:
     return b"".join(parts) + (directory / LIVE).read_bytes()
 
 
-def count(log: bytes) -> Counted:
+def count(log: bytes, providers: Path | None = PROVIDERS) -> Counted:
     counted = Counted()
+    ranges = read_ranges(providers) if providers else []
+    known: dict[str | None, tuple[str, str | None]] = {}
     for record in records(log, counted.rejects):
         moment = utc(record.time)
         if moment is None:
             counted.rejects["bad_time"] += 1
             continue
         counted.records += 1
-        minute = moment.replace(second=0)
-        day = minute.replace(hour=0, minute=0)
-        count_record(record, counted, minute, day)
+        claims = claims_of(record)
+        ip = claims.ip if claims else None
+        if ip not in known:
+            known[ip] = provider_of(ip, ranges)
+        count_record(record, claims, known[ip], counted, moment.replace(second=0))
     return counted
 
 
-def count_record(record: Record, counted: Counted, minute: datetime, day: datetime) -> None:
-    whole = counted.minutes[minute]
-    daily = counted.days[day]
+def claims_of(record: Record) -> Claims | None:
+    """What the token of a `HI` says; None for everything else."""
+    words = words_of(record)
+    return read_token(words[1]) if len(words) == 2 else None
+
+
+def words_of(record: Record) -> list[str]:
+    """What stands between `HI` and `WS/1.0`."""
+    if not record.request.startswith("HI "):
+        return []
+    return record.request.removeprefix("HI ").removesuffix(" WS/1.0").split(" ")
+
+
+def count_record(
+    record: Record, claims: Claims | None, provider: tuple[str, str | None], counted: Counted, minute: datetime
+) -> None:
+    hour = minute.replace(minute=0)
+    day = hour.replace(hour=0)
+    whole, hourly, daily = counted.minutes[minute], counted.hours[hour], counted.days[day]
     if 500 <= record.status <= 599:
         whole.errors5xx += 1
     if record.request.startswith("GET /download?") and has_guid(record.request):
@@ -102,12 +130,18 @@ def count_record(record: Record, counted: Counted, minute: datetime, day: dateti
         whole.uploads += 1
     if not record.request.startswith("HI "):
         return
-    words = record.request.removeprefix("HI ").removesuffix(" WS/1.0").split(" ")
+    words = words_of(record)
     guid = words[0] if len(words[0]) == 36 else None
-    claims = read_token(words[1]) if len(words) == 2 else None
-    concerned = [whole, daily]
+    asn, name = provider
+    counted.hellos[minute, asn, str(record.status)] += 1
+    concerned = [whole, hourly, daily]
     if claims is not None:
-        concerned += [counted.devices[minute, claims.model], counted.apps[minute, claims.app, claims.version]]
+        concerned.append(counted.providers[minute, asn])
+        concerned.append(counted.devices[minute, claims.model])
+        concerned.append(counted.apps[minute, claims.app, claims.version])
+        concerned.append(counted.app_days[day, claims.app, claims.version])
+        if name is not None:
+            counted.names[minute, asn] = name
     for window in concerned:
         if guid is not None:
             window.tests.add(guid)
@@ -214,6 +248,7 @@ def read_token(token: str) -> Claims | None:
     data = claims.get("data")
     return Claims(
         device=text_of(data, "deviceId"),
+        ip=text_of(data, "ip"),
         model=text_of(data, "model") or "unknown",
         app=text_of(data, "app") or "unknown",
         version=text_of(data, "version") or "unknown",
@@ -234,26 +269,71 @@ def text_of(data: Any, name: str) -> str | None:
     return None
 
 
+def read_ranges(table: Path) -> list[tuple[int, int, int, str, str | None]]:
+    """(IP version, first address, last address, number, name) of the lines of an iptoasn table."""
+    found = []
+    for line in table.read_text(encoding="utf-8").splitlines():
+        first, last, number, _country, name = line.split("\t")
+        start, end = ipaddress.ip_address(first), ipaddress.ip_address(last)
+        found.append((start.version, int(start), int(end), number, name or None))
+    return found
+
+
+def provider_of(text: str | None, ranges: list[tuple[int, int, int, str, str | None]]) -> tuple[str, str | None]:
+    """Number and name of the smallest range around an address; what is no address or in no range is unknown."""
+    try:
+        address = ipaddress.ip_address(text or "")
+    except ValueError:
+        return "unknown", None
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.scope_id is not None:
+            return "unknown", None
+        address = address.ipv4_mapped or address
+    around = [one for one in ranges if one[0] == address.version and one[1] <= int(address) <= one[2]]
+    if not around:
+        return "unknown", None
+    _, _, _, number, name = min(around, key=lambda one: one[2] - one[1])
+    return ("unknown", None) if number == "0" else (number, name)
+
+
 def points(counted: Counted, server: str) -> list[dict[str, Any]]:
     """The points of all measurements, by time, metric and labels."""
-    found = [point("ookla_speedtest_daily", day, {"server": server}, both(one)) for day, one in counted.days.items()]
+    here = {"server": server}
+    found = list(asn_map(counted))
+    for name, windows in (("daily", counted.days), ("hourly", counted.hours)):
+        found += [point(f"ookla_speedtest_{name}", time, here, both(one)) for time, one in windows.items()]
     for minute, one in counted.minutes.items():
         rest = {"uploads": one.uploads, "downloads": one.downloads, "errors5xx": one.errors5xx}
-        found.append(point("ookla_speedtest_minutely", minute, {"server": server}, {**both(one), **rest}))
+        found.append(point("ookla_speedtest_minutely", minute, here, {**both(one), **rest}))
+    for (minute, asn), one in counted.providers.items():
+        found.append(point("ookla_speedtest_asn_minutely", minute, {**here, "asn": asn}, both(one)))
     for (minute, model), one in counted.devices.items():
-        labels = {"server": server, "model": model}
-        found.append(point("ookla_speedtest_device_minutely", minute, labels, both(one)))
-    for (minute, app, version), one in counted.apps.items():
-        labels = {"server": server, "app": app, "version": version}
-        found.append(point("ookla_speedtest_app_minutely", minute, labels, both(one)))
+        found.append(point("ookla_speedtest_device_minutely", minute, {**here, "model": model}, both(one)))
+    for name, apps in (("app_minutely", counted.apps), ("app_daily", counted.app_days)):
+        for (time, app, version), one in apps.items():
+            labels = {**here, "app": app, "version": version}
+            found.append(point(f"ookla_speedtest_{name}", time, labels, both(one)))
+    for (minute, asn, status), number in counted.hellos.items():
+        labels = {**here, "asn": asn, "status": status}
+        found.append(point("ookla_speedtest_hello_minutely", minute, labels, {"records": number}))
     return sorted(found, key=lambda point: (point["time"], point["metric"], sorted(point["labels"].items())))
+
+
+def asn_map(counted: Counted) -> Iterator[dict[str, Any]]:
+    """A name when its number is first seen, when it changes, and when a day has passed since it was last said."""
+    said: dict[str, tuple[datetime, str]] = {}
+    for (minute, asn), name in sorted(counted.names.items()):
+        when, before = said.get(asn, (minute, None))
+        if name != before or minute - when >= timedelta(days=1):
+            said[asn] = (minute, name)
+            yield point("asn_map", minute, {"asn": asn}, {"asname": name})
 
 
 def both(one: Count) -> dict[str, int]:
     return {"tests": len(one.tests), "users": len(one.users)}
 
 
-def point(metric: str, time: datetime, labels: dict[str, str], values: dict[str, int]) -> dict[str, Any]:
+def point(metric: str, time: datetime, labels: dict[str, str], values: Mapping[str, object]) -> dict[str, Any]:
     return {"labels": labels, "metric": metric, "time": f"{time:%Y-%m-%dT%H:%M:%SZ}", "values": values}
 
 

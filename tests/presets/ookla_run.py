@@ -13,6 +13,7 @@ from pegel.pipeline import Runner
 from pegel.pipeline.service import Service
 from pegel.plan import Plan
 from pegel.state.report import report
+from presets.ookla_oracle import PROVIDERS
 
 CONFIG = """
 [runner]
@@ -23,6 +24,7 @@ commit_interval = "20ms"
 name = "ookla"
 preset = "ookla"
 path = "{log}/ooklaserver-access.log"
+enrichers.asn.files = ["{providers}"]
 piece_size = "{piece_size}"
 flush_timeout = "100ms"
 
@@ -48,7 +50,7 @@ class Run:
     def plan(self) -> Plan:
         self.directory.mkdir(exist_ok=True)
         config = self.directory / "config.toml"
-        text = CONFIG.format(directory=self.directory, log=self.log, piece_size=self.piece_size)
+        text = CONFIG.format(directory=self.directory, log=self.log, piece_size=self.piece_size, providers=PROVIDERS)
         config.write_text(text, encoding="utf-8")
         return load(config, {"SERVER_TAG": "st-01"})
 

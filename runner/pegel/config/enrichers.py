@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from pegel.config.components import component
 from pegel.config.document import Node
@@ -98,7 +98,8 @@ def _named(node: Node, name: str) -> Iterator[Node]:
 
 
 def _blamed(node: Node, error: ExpressionError) -> Iterator[Node]:
-    """The option that an error without a name is about: the one whose text it quotes, or the only condition."""
-    texts: Mapping[str, Node] = {key: below for key, below in node.table.items() if below.template is not None}
-    yield from (below for key, below in texts.items() if key == "where")
-    yield from (below for below in texts.values() if f'"{below.value}"' in error.message)
+    """The option that an error without a name is about: the only condition, or the one whose text it quotes."""
+    condition = node.table.get("where")
+    if condition is not None and condition.template is not None:
+        yield condition
+    yield from (below for below in node.walk() if below.template is not None and f'"{below.value}"' in error.message)
