@@ -137,6 +137,15 @@ def test_a_store_that_was_replaced_is_read_anew(sink: Local, tmp_path: Path) -> 
     other.close()
 
 
+def test_a_write_that_bears_the_time_of_the_last_look_is_seen(sink: Local, tmp_path: Path) -> None:
+    """Clocks of files tick every few milliseconds, and a write-ahead log that begins again keeps its size."""
+    put(sink, point(minute=0, tests=1))
+    followed = Changes(tmp_path / "points.db", NAME, Wanted(), stamp=lambda _: (4096, 7))
+    followed.news(NOW)
+    put(sink, point(minute=1, tests=2))
+    assert minutes(followed.news(NOW)) == [(1, 2)]
+
+
 writes = st.lists(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 9)), max_size=4), max_size=6)
 
 

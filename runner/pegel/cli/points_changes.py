@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -19,7 +19,9 @@ _MOST_WINDOWS = 240
 _MOST_ROWS = 20_000
 """Windows and rows among which corrections are looked for: four hours of minutes, fewer of very many series."""
 
-_Stamp = tuple[tuple[int, int, int], ...]
+Stamp = tuple[int, int]
+"""Size and time of a file."""
+
 _Key = tuple[int, tuple[tuple[str, str], ...]]
 
 
@@ -34,14 +36,24 @@ class Changes:
         pattern: Name of the metric, or a pattern such as `shop_*`.
         wanted: Which points; `since_us` and `last` say what is shown of the past.
         early: Values of open windows too, whenever they have grown.
+        stamp: Tells the stamp of a file.
     """
 
-    def __init__(self, path: Path, pattern: str, wanted: Wanted, *, early: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        pattern: str,
+        wanted: Wanted,
+        *,
+        early: bool = False,
+        stamp: Callable[[Path], Stamp] | None = None,
+    ) -> None:
         self._path = path
         self._pattern = pattern
         self._wanted = wanted
         self._early = early
-        self._stamp: _Stamp = ()
+        self._stamp_of = stamp or stamp_of
+        self._stamps: list[Stamp] = []
         self._settled = False
         self._first = True
         self._seen: dict[str, dict[_Key, Point]] = {}
@@ -69,11 +81,11 @@ class Changes:
 
     def _changed(self) -> bool:
         """Whether the files have changed, or had at the last look: a write that followed it may bear the same time."""
-        stamp = tuple(_stamp(Path(f"{self._path}{suffix}")) for suffix in ("", "-wal"))
-        if stamp == self._stamp and self._settled:
+        stamps = [self._stamp_of(Path(f"{self._path}{suffix}")) for suffix in ("", "-wal")]
+        if stamps == self._stamps and self._settled:
             return False
-        self._settled = stamp == self._stamp
-        self._stamp = stamp
+        self._settled = stamps == self._stamps
+        self._stamps = stamps
         return True
 
     def _of(self, store: LocalPoints, metric: StoredMetric, now: float) -> list[Point]:
@@ -93,9 +105,10 @@ class Changes:
         return [point for point in points if self._early or point.revision > 0]
 
 
-def _stamp(path: Path) -> tuple[int, int, int]:
+def stamp_of(path: Path) -> Stamp:
+    """The stamp of a file; that of a missing one is like no other."""
     try:
         facts = path.stat()
     except OSError:
-        return (0, 0, 0)
-    return (facts.st_ino, facts.st_size, facts.st_mtime_ns)
+        return (-1, 0)
+    return (facts.st_size, facts.st_mtime_ns)
