@@ -24,6 +24,7 @@ COMMANDS = {
     "show": "Print a configuration with its presets spelled out.",
     "preview": "Print the points of the configured or given input, all windows closed.",
     "points": "Show the points of the embedded store.",
+    "status": "Say whether the runner is well, and if not why and what to do.",
     "state": "Show the state: how far each source is, what is open, what waits.",
     "schema": "Print the JSON Schema of the configuration, for editors.",
     "demo": "Watch the speed-test job on invented data.",

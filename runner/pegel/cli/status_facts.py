@@ -1,0 +1,61 @@
+"""The facts that a verdict rests on, gathered beside a running runner."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pegel.pipeline.health import Vitals
+from pegel.plan import Plan
+from pegel.seams import Clock, Files, SystemClock, SystemFiles
+from pegel.state import bulletin
+from pegel.state.lock import holder
+from pegel.state.report import report
+
+
+def gather(plan: Plan, *, silent: float = 6 * 3600.0, clock: Clock | None = None, files: Files | None = None) -> Vitals:
+    """Look at everything that belongs to a plan.
+
+    Raises:
+        StateError: There is a state and it cannot be read.
+    """
+    directory = plan.runner.state
+    clock, files = clock or SystemClock(), files or SystemFiles()
+    if not (directory / "state.db").exists():
+        return Vitals(now=clock.wall(), plan=plan, facts=None, silent=silent)
+    facts = report(directory)
+    for source in facts["sources"]:
+        source["unread"] = _unread(source, files)
+    return Vitals(
+        now=clock.wall(),
+        plan=plan,
+        facts=facts,
+        process=holder(directory),
+        said=bulletin.read(directory),
+        free=_free(directory),
+        silent=silent,
+    )
+
+
+def _unread(source: Mapping[str, Any], files: Files) -> int | None:
+    """Bytes behind the cursors of a source; None where its files cannot be looked at."""
+    sizes = [_behind(stream, files) for stream in source["streams"] if not stream["done"]]
+    known = [size for size in sizes if size is not None]
+    return sum(known) if known else None
+
+
+def _behind(stream: Mapping[str, Any], files: Files) -> int | None:
+    path = stream["cursor"].get("path")
+    if path is None or str(path).endswith(".gz"):
+        return None
+    try:
+        return max(0, files.stat(path).size - int(stream["offset"]))
+    except OSError:
+        return None
+
+
+def _free(directory: Path) -> int:
+    found = os.statvfs(directory)
+    return found.f_bavail * found.f_frsize
