@@ -231,7 +231,7 @@ def test_it_lives_in_the_state_directory_unless_told(tmp_path: Path) -> None:
     silent, told = Local(), Local(path=Path("elsewhere.db"))
     for sink in (silent, told):
         sink.settle_in(tmp_path)
-    assert (silent.path, told.path) == (tmp_path / "points.db", Path("elsewhere.db"))
+    assert (silent.file, told.file) == (tmp_path / "points.db", Path("elsewhere.db"))
 
 
 def test_early_values_are_welcome_and_it_is_not_remote() -> None:

@@ -22,6 +22,7 @@ COMMANDS = {
     "check": "Say everything that is wrong with a configuration.",
     "init": "Write a commented configuration to begin with.",
     "show": "Print a configuration with its presets spelled out.",
+    "plan": "Say what a changed configuration would do to the state.",
     "preview": "Print the points of the configured or given input, all windows closed.",
     "points": "Show the points of the embedded store.",
     "status": "Say whether the runner is well, and if not why and what to do.",

@@ -1,143 +1,163 @@
-"""Which definition of a metric counts which windows: the table `metrics` against a plan.
+"""What a state remembers of the plans that were run on it, and how it learns the next one.
 
-Totals belong to names. A definition that changed in what it counts stops at the edge of a window and a new
-one starts there; one that only changed in how it is described or limited goes on.
+Reading needs no more than a connection, so that `pegel plan` can look beside a running runner; writing is part of
+the transaction in which a runner starts.
 """
 
 from __future__ import annotations
 
-import json
-import logging
+import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 
-from pegel.metrics.definition import Metric, Value
+from pegel.errors import StateError
+from pegel.metrics.definition import Metric
 from pegel.metrics.windows import Windows
+from pegel.pipeline.changes import (
+    NOTHING_YET,
+    Changes,
+    MetricChange,
+    Remembered,
+    SourceChange,
+    columns_then,
+    definition,
+    restore,
+    same_totals,
+)
 from pegel.pipeline.live import LiveMetric, Standing
+from pegel.pipeline.summary import Summary
+from pegel.plan import Plan
 from pegel.state import State
+from pegel.state.outbox import Outbox
+from pegel.state.positions import Positions
+from pegel.state.windows import WindowTables
+from pegel.table import Columns
 
-log = logging.getLogger("pegel.metrics")
-
-_COUNTS = ("every", "over", "labels", "where", "values", "timezone", "approx_over")
-"""What a definition counts; a change of anything else keeps the windows."""
-
-
-def definition(metric: Metric) -> str:
-    """A metric as text: everything that decides what it counts, and what is needed to go on counting it."""
-    return json.dumps(asdict(metric), sort_keys=True, ensure_ascii=False, default=list)
+_LAST_PLAN = "plan"
+"""Where in the state the summary of the plan is that was run last."""
 
 
-def restore(text: str) -> Metric:
-    """The metric of a stored definition."""
-    fields = json.loads(text)
-    fields["values"] = {name: Value(**value) for name, value in fields["values"].items()}
-    return Metric(**fields)
+# -- reading ---------------------------------------------------------------------------------------------------
 
 
-def standings(state: State) -> list[Standing]:
+def remembered(connection: sqlite3.Connection) -> Remembered:
+    """Everything that decides what another plan changes."""
+    positions, outbox, known = Positions(connection), Outbox(connection, 0), standings(connection)
+    row = connection.execute("select value from meta where name = ?", (_LAST_PLAN,)).fetchone()
+    return Remembered(
+        sources={name: sorted(positions.partitions(name)) for name in positions.names()},
+        standings=known,
+        edges={one.id: _edge(connection, one) for one in known if one.until is None},
+        waiting={name: outbox.backlog(name).points for name in sorted(outbox.sinks())},
+        summary=Summary.read(row[0]) if row else None,
+    )
+
+
+def standings(connection: sqlite3.Connection) -> list[Standing]:
     """All definitions in the state, oldest first."""
-    rows = state.connection.execute(
+    rows = connection.execute(
         "select id, name, definition, since, until, not_before, watermark, swept from metrics order by id"
     )
     return [Standing(*row) for row in rows.fetchall()]
 
 
-def same_counting(old: Metric, new: Metric) -> bool:
-    """Whether two definitions count the same windows the same way."""
-    before, after = json.loads(definition(old)), json.loads(definition(new))
-    return all(_bare(before[name]) == _bare(after[name]) for name in _COUNTS)
+def _edge(connection: sqlite3.Connection, one: Standing) -> int:
+    """The end of the newest window of a definition."""
+    metric = restore(one.definition)
+    windows = Windows(metric.every, metric.over, metric.timezone)
+    exists = connection.execute("select 1 from sqlite_schema where name = ?", (f"panes_{one.id}",)).fetchone()
+    newest = WindowTables(connection).newest(one.id) if exists else None
+    if newest is not None:
+        return windows.pane_end(newest)
+    return windows.pane_end(windows.pane_start(one.watermark)) if one.watermark is not None else NOTHING_YET
 
 
-def same_totals(old: Metric, new: Metric) -> bool:
-    """Whether a counter may keep its total: labels, condition and every expression are the same."""
-    return list(old.labels) == list(new.labels) and old.where == new.where and _values(old) == _values(new)
+# -- writing: part of the running transaction ------------------------------------------------------------------
 
 
-def _values(metric: Metric) -> dict[str, tuple[str, str]]:
-    return {name: (value.value, value.kind) for name, value in metric.values.items()}
+def carry_out(state: State, changes: Changes, plan: Plan) -> None:
+    """Make the decisions about a plan true.
 
-
-def _bare(fact: object) -> object:
-    """A fact without help texts."""
-    if isinstance(fact, dict):
-        return {name: _bare(one) for name, one in fact.items() if name != "help"}
-    return fact
-
-
-def register(state: State, metrics: Sequence[Metric]) -> list[tuple[Standing, Metric]]:
-    """Write a plan's metrics into the state; returns every definition that still counts, with its metric.
-
-    Part of the running transaction.
+    Raises:
+        StateError: A source reads what another name has read, and the plan does not say what is meant.
     """
-    current = {one.name: one for one in standings(state) if one.until is None}
-    for metric in metrics:
-        old = current.get(metric.name)
-        if old is None and metric.renamed_from in current:
-            old = current.pop(str(metric.renamed_from))
-            state.connection.execute("update metrics set name = ? where id = ?", (metric.name, old.id))
-        current.pop(metric.name, None)
-        old = old or _resumed(state, metric)
-        if old is None or not same_counting(restore(old.definition), metric):
-            _succeed(state, old, metric)
-        else:
-            state.connection.execute("update metrics set definition = ? where id = ?", (definition(metric), old.id))
-    for old in current.values():
-        _end(state, old, restore(old.definition))
+    for source in changes.sources:
+        _settle_source(state, source)
+    for metric in changes.metrics:
+        _settle_metric(state, metric, columns_of(plan, metric.metric)[0] if metric.metric else {})
+    if any(one.kind == "new" and one.sink is not None and not one.sink.sink.view for one in changes.sinks):
+        state.series.say_all_again()  # what `info` metrics said before, a new sink has not heard
+    state.remember(_LAST_PLAN, Summary.of(plan).written())
+
+
+def _settle_source(state: State, change: SourceChange) -> None:
+    """Give a source its row; a renamed one takes its cursors along."""
+    if change.source is None:
+        return
+    if change.kind == "refused":
+        raise StateError(
+            f'source "{change.name}" is new, but "{change.former}" has read {change.log}; say renamed_from ='
+            f' "{change.former}" to go on there, or start = "beginning" or "end" to begin anew'
+        )
+    if change.kind == "renamed":
+        state.positions.rename(change.former, change.name)
+        _rename_in_definitions(state, change.former, change.name)
+    state.positions.register(change.name, change.source.start)
+
+
+def _rename_in_definitions(state: State, former: str, name: str) -> None:
+    """A definition that is still finished reads the source under its new name."""
+    for one in standings(state.connection):
+        metric = restore(one.definition)
+        if former in metric.sources:
+            sources = [name if source == former else source for source in metric.sources]
+            text = definition(replace(metric, sources=sources), columns_then(one.definition))
+            state.connection.execute("update metrics set definition = ? where id = ?", (text, one.id))
+
+
+def _settle_metric(state: State, change: MetricChange, columns: Columns) -> None:
+    old, metric = change.standing, change.metric
+    if old is not None and metric is not None:
+        state.connection.execute("update metrics set name = ? where id = ?", (metric.name, old.id))
+    if old is not None and change.edge is not None:
+        state.connection.execute("update metrics set until = ? where id = ?", (change.edge, old.id))
+    if metric is None:
+        return
+    if old is None or change.edge is not None:
+        state.connection.execute(
+            "insert into metrics (name, definition, since) values (?, ?, ?)",
+            (metric.name, definition(metric, columns), change.edge),
+        )
+    else:
+        state.connection.execute(
+            "update metrics set definition = ?, until = null where id = ?", (definition(metric, columns), old.id)
+        )
+
+
+# -- afterwards ------------------------------------------------------------------------------------------------
+
+
+def counting(state: State, metrics: Sequence[Metric]) -> list[tuple[Standing, Metric]]:
+    """Every definition that still counts, with its metric: as in the plan, or as it was when it ended."""
     by_name = {metric.name: metric for metric in metrics}
-    return [(one, _metric_of(one, by_name)) for one in standings(state)]
+    return [(one, _metric_of(one, by_name)) for one in standings(state.connection)]
 
 
-def _resumed(state: State, metric: Metric) -> Standing | None:
-    """The newest definition of a metric that was removed and is there again; it counts on if it is the same."""
-    former = [one for one in standings(state) if one.name == metric.name and one.until is not None]
-    if not former:
-        return None
-    if same_counting(restore(former[-1].definition), metric):
-        state.connection.execute("update metrics set until = null where id = ?", (former[-1].id,))
-    return former[-1]
+def columns_of(plan: Plan, metric: Metric) -> tuple[Columns, frozenset[str]]:
+    """The columns that a metric may use, and which of them are private: the union over its sources."""
+    columns: dict[str, str] = {}
+    private: set[str] = set()
+    for source in plan.sources:
+        if source.name in metric.sources:
+            columns.update(source.columns)
+            private |= source.private
+    return columns, frozenset(private)
 
 
 def _metric_of(standing: Standing, by_name: Mapping[str, Metric]) -> Metric:
     if standing.until is None and standing.name in by_name:
         return by_name[standing.name]
     return restore(standing.definition)
-
-
-def _succeed(state: State, old: Standing | None, metric: Metric) -> None:
-    """Start a definition; where it follows another, at the edge of that one's newest window."""
-    since = None if old is None else _end(state, old, restore(old.definition))
-    state.connection.execute(
-        "insert into metrics (name, definition, since) values (?, ?, ?)",
-        (metric.name, definition(metric), since),
-    )
-    if old is not None:
-        log.warning("%s counts differently from its next window on", metric.name)
-
-
-def _end(state: State, old: Standing, metric: Metric) -> int:
-    """Let a definition end at the edge of its newest window; returns the edge."""
-    if old.until is not None:
-        return old.until
-    windows = Windows(metric.every, metric.over, metric.timezone)
-    exists = state.connection.execute("select 1 from sqlite_schema where name = ?", (f"panes_{old.id}",)).fetchone()
-    newest = state.windows.newest(old.id) if exists else None
-    if newest is not None:
-        edge = windows.pane_end(newest)
-    else:
-        edge = windows.pane_end(windows.pane_start(old.watermark)) if old.watermark is not None else -(2**61)
-    state.connection.execute("update metrics set until = ? where id = ?", (edge, old.id))
-    return edge
-
-
-def welcome(state: State, sinks: Sequence[str]) -> None:
-    """Note the sinks of a plan; one that was not there before is told what `info` metrics have said already.
-
-    Part of the running transaction.
-    """
-    known = state.meta("sinks")
-    if known is not None and not set(sinks) <= set(json.loads(known)):
-        state.series.say_all_again()
-    state.connection.execute("insert or replace into meta values ('sinks', ?)", (json.dumps(sorted(sinks)),))
 
 
 def link_totals(state: State, metrics: Sequence[LiveMetric]) -> None:

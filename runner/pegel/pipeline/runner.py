@@ -13,18 +13,20 @@ from pegel.metrics.compiled import CompiledMetric, compile_metric
 from pegel.metrics.definition import Metric
 from pegel.metrics.errors import MetricErrors
 from pegel.pipeline import registry
+from pegel.pipeline.changes import columns_then, decide
 from pegel.pipeline.delivery import Delivery, Outcome
 from pegel.pipeline.live import LiveMetric, Standing
 from pegel.pipeline.own import OwnMetrics
 from pegel.pipeline.reader import Reader
 from pegel.pipeline.rolling import RollingMetric
 from pegel.pipeline.stage import Chunk, Folded, SourceStage
+from pegel.pipeline.telling import log_changes
 from pegel.pipeline.turn import SourceNews, Turn
 from pegel.pipeline.view import View
 from pegel.plan import Plan, SourcePlan
 from pegel.seams import Clock, Files, SystemClock, SystemFiles
 from pegel.state import Connect, State, connect
-from pegel.table import Columns, Engine
+from pegel.table import Engine
 
 log = logging.getLogger("pegel.runner")
 
@@ -93,11 +95,8 @@ class Runner:
     def _start(self) -> None:
         """Make everything that works on the state."""
         settings = self.plan.runner
-        with self.state.transaction():
-            self._register_sources()
-            registered = registry.register(self.state, self.plan.metrics)
-            registry.welcome(self.state, [sink.name for sink in self.plan.sinks if not sink.sink.view])
-        self._compiled = self._compile(registered)
+        self._take_over()
+        self._compiled = self._compile(registry.counting(self.state, self.plan.metrics))
         self.deliveries = [Delivery(sink, self.state, self.clock) for sink in self.plan.sinks if not sink.sink.view]
         self.views = [View(sink, self.clock) for sink in self.plan.sinks if sink.sink.view]
         self.turn = self._new_turn()
@@ -123,33 +122,21 @@ class Runner:
             else:
                 log.warning("%d points wait for %s, which is not configured any more", backlog.points, name)
 
-    def _register_sources(self) -> None:
-        """Give every source its row; a renamed one takes its cursors along."""
-        positions = self.state.positions
-        for source in self.plan.sources:
-            old = source.renamed_from
-            if old is not None and positions.known(old) and not positions.known(source.name):
-                positions.rename(old, source.name)
-            if not positions.known(source.name):
-                self._refuse_unsaid_rename(source)
-            positions.register(source.name, source.start)
-
-    def _refuse_unsaid_rename(self, source: SourcePlan) -> None:
-        """A new name for a log that another name has read: go on there, or count it all again? Only a person knows."""
-        if source.start_said:
-            return
-        names = {one.name for one in self.plan.sources}
-        for former, partition in self.state.positions.partitions_of_others(names):
-            if source.source.reads(partition):
-                raise StateError(
-                    f'source "{source.name}" is new, but "{former}" has read {partition}; say renamed_from = "{former}"'
-                    ' to go on there, or start = "beginning" or "end" to begin anew'
-                )
+    def _take_over(self) -> None:
+        """Make what the plan changes true in the state, and say it where another plan was run before."""
+        with self.state.transaction() as connection:
+            before = registry.remembered(connection)
+            changes = decide(before, self.plan)
+            registry.carry_out(self.state, changes, self.plan)
+        if before.summary is not None:
+            log_changes(changes)
 
     def _compile(self, registered: Sequence[tuple[Standing, Metric]]) -> list[tuple[Standing, CompiledMetric]]:
         compiled = []
         for standing, metric in registered:
-            columns, private = columns_of(self.plan, metric)
+            columns, private = registry.columns_of(self.plan, metric)
+            if standing.until is not None:
+                columns, private = columns_then(standing.definition) or columns, frozenset()
             try:
                 compiled.append((standing, compile_metric(metric, columns, private)))
             except MetricErrors as error:
@@ -161,7 +148,7 @@ class Runner:
     def _new_turn(self) -> Turn:
         """Everything that is remembered between turns, made from the state."""
         with self.state.transaction():
-            standings = {one.id: one for one in registry.standings(self.state)}
+            standings = {one.id: one for one in registry.standings(self.state.connection)}
             metrics: list[LiveMetric] = []
             for standing, compiled in self._compiled:
                 kind = RollingMetric if compiled.metric.over else LiveMetric
@@ -173,7 +160,7 @@ class Runner:
     def _new_stages(self) -> dict[str, SourceStage]:
         stages = {}
         for source in self.plan.sources:
-            mine = {standing.id: metric for standing, metric in self._compiled if source.name in metric.metric.sources}
+            mine = {one.id: metric for one, metric in self._compiled if _reads(metric, one, source)}
             stages[source.name] = SourceStage(source, mine, self.state.keys)
         return stages
 
@@ -323,15 +310,11 @@ def _read_if_ready(reader: Reader) -> Chunk | None:
     return reader.read() if reader.ready() else None
 
 
-def columns_of(plan: Plan, metric: Metric) -> tuple[Columns, frozenset[str]]:
-    """The columns that a metric may use, and which of them are private: the union over its sources."""
-    columns: dict[str, str] = {}
-    private: set[str] = set()
-    for source in plan.sources:
-        if source.name in metric.sources:
-            columns.update(source.columns)
-            private |= source.private
-    return columns, frozenset(private)
+def _reads(metric: CompiledMetric, standing: Standing, source: SourcePlan) -> bool:
+    """Whether records of a source go into a definition; not if a column is of another type than when it was made."""
+    then = columns_then(standing.definition)
+    same = (source.columns.get(name, then.get(name)) == then.get(name) for name in metric.needed)
+    return source.name in metric.metric.sources and (not then or all(same))
 
 
 def worker_count(configured: int) -> int:

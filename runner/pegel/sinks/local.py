@@ -43,6 +43,8 @@ class Local(Sink):
     path: Path | None = None
     max_age: Duration = Duration(30 * 86400.0)
     max_bytes: Size = Size(256 * 2**20)
+    file: Path | None = field(default=None, init=False, compare=False)
+    """The database itself."""
     _store: LocalStore | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
@@ -50,8 +52,7 @@ class Local(Sink):
         return True
 
     def settle_in(self, directory: Path) -> None:
-        if self.path is None:
-            self.path = directory / FILE_NAME
+        self.file = self.path or directory / FILE_NAME
 
     def open(self) -> None:
         if self._store is None:
@@ -65,12 +66,12 @@ class Local(Sink):
         try:
             blocks = unpack_blocks(payload)
         except ValueError as error:
-            raise Permanent(f"{self.path}: {error}") from error
+            raise Permanent(f"{self.file}: {error}") from error
         try:
             store.put(blocks)
         except sqlite3.Error as error:
             self.close()  # what it remembers of the file may be wrong now
-            raise Retryable(f"{self.path}: {error}") from error
+            raise Retryable(f"{self.file}: {error}") from error
 
     def close(self) -> None:
         if self._store is not None:
@@ -78,10 +79,11 @@ class Local(Sink):
             self._store = None
 
     def _opened(self) -> LocalStore:
-        if self.path is None:
+        self.file = self.file or self.path
+        if self.file is None:
             raise Retryable("the local store has no path; the runner names one in its state directory")
         try:
-            self._store = LocalStore(self.path, Caps(int(self.max_age * 1e6), self.max_bytes))
+            self._store = LocalStore(self.file, Caps(int(self.max_age * 1e6), self.max_bytes))
         except sqlite3.Error as error:
-            raise Retryable(f"{self.path}: {error}") from error
+            raise Retryable(f"{self.file}: {error}") from error
         return self._store

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -110,11 +110,6 @@ class Positions:
         """How far each partition of a source is."""
         rows = self._connection.execute("select partition, newest, active from partitions where source = ?", (source,))
         return {name: Partition(newest, active) for name, newest, active in rows}
-
-    def partitions_of_others(self, names: Collection[str]) -> list[tuple[str, str]]:
-        """(source, partition) of every source that has none of these names."""
-        rows = self._connection.execute("select source, partition from partitions order by source, partition")
-        return [(source, partition) for source, partition in rows if source not in names]
 
     def advance(self, source: str, partition: str, newest: int | None, active: int) -> None:
         """Note event time and activity of a partition; event time never goes back."""

@@ -86,8 +86,8 @@ class State:
         self.connection.execute("begin immediate")
         boot = int(self.meta("boot") or 0) + 1
         identity = str(self.meta("identity") or secrets.token_hex(8))
-        self._set_meta("boot", boot)
-        self._set_meta("identity", identity)
+        self.remember("boot", boot)
+        self.remember("identity", identity)
         self.connection.execute("commit")
         return boot, identity
 
@@ -96,7 +96,8 @@ class State:
         row = self.connection.execute("select value from meta where name = ?", (name,)).fetchone()
         return row[0] if row else None
 
-    def _set_meta(self, name: str, value: object) -> None:
+    def remember(self, name: str, value: object) -> None:
+        """Set a single fact about the state; part of the running transaction."""
         self.connection.execute("insert or replace into meta values (?, ?)", (name, value))
 
     @contextmanager
@@ -177,7 +178,7 @@ class State:
         if self.meta(name) is None:
             pairs = self.series.copy(old, new)
             self.windows.move_totals(old, new, pairs)
-            self._set_meta(name, new)
+            self.remember(name, new)
 
     def close(self) -> None:
         """Close the file and let another runner in."""
