@@ -24,7 +24,7 @@ commit_interval = "20ms"
 name = "ookla"
 preset = "ookla"
 path = "{log}/ooklaserver-access.log"
-enrichers.asn.files = ["{providers}"]
+enrichers.asn.files = {providers}
 piece_size = "{piece_size}"
 flush_timeout = "100ms"
 
@@ -46,11 +46,13 @@ class Run:
     directory: Path
     log: Path
     piece_size: str = "8MiB"
+    providers: tuple[Path, ...] = (PROVIDERS,)
 
     def plan(self) -> Plan:
         self.directory.mkdir(exist_ok=True)
         config = self.directory / "config.toml"
-        text = CONFIG.format(directory=self.directory, log=self.log, piece_size=self.piece_size, providers=PROVIDERS)
+        providers = json.dumps([str(file) for file in self.providers])
+        text = CONFIG.format(directory=self.directory, log=self.log, piece_size=self.piece_size, providers=providers)
         config.write_text(text, encoding="utf-8")
         return load(config, {"SERVER_TAG": "st-01"})
 
@@ -65,7 +67,12 @@ class Run:
 
     def points(self) -> dict[Key, Any]:
         """What the file sink has: the highest revision counts, and that is the last one."""
-        return keyed((self.directory / "points.ndjson").read_text(encoding="utf-8"))
+        return keyed("\n".join(self.lines()))
+
+    def lines(self) -> list[str]:
+        """Everything that the file sink got, in its order."""
+        file = self.directory / "points.ndjson"
+        return file.read_text(encoding="utf-8").split("\n") if file.exists() else []
 
     def rejects(self) -> dict[str, int]:
         counters = report(self.directory / "state")["counters"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -207,3 +208,59 @@ def test_the_sample_has_something_of_everything() -> None:
     assert Counter(day.month for day in counted.days) == {3: 2}
     assert {"unknown", "12"} <= {model for _, model in counted.devices}
     assert all(sum(getattr(minute, name) for minute in whole) for name in ("uploads", "downloads", "errors5xx"))
+    providers = {asn for _, asn in counted.providers}
+    named = {asn for _, asn in counted.names}
+    assert "unknown" in providers - named
+    assert len(providers - named - {"unknown"}) > 0  # a number without a name still counts
+    assert any(":" in one and "." not in one for one in addresses(oracle.read_log(oracle.SAMPLE)))
+    assert {status for _, _, status in counted.hellos} > {"200"}
+    assert {asn for _, asn, _ in counted.hellos} == providers
+    assert len({day for day, _, _ in counted.app_days}) == len(counted.hours) == 2
+
+
+def addresses(log: bytes) -> set[str]:
+    return {claims.ip for one in oracle.records(log, Counter()) if (claims := oracle.claims_of(one)) and claims.ip}
+
+
+IPS = {
+    "192.0.2.1": "64496",
+    "192.0.2.193": "unknown",
+    "203.0.113.255": "64511",
+    "::ffff:192.0.2.1": "64496",
+    "2001:db8:b000::1": "65538",
+    "2001:DB8:B000:0:0:0:0:1": "65538",
+    "2001:db8:b000::1%eth0": "unknown",
+    "192.0.2.01": "unknown",
+    "192.0.2": "unknown",
+    "192.0.2.1 ": "unknown",
+    "10.0.0.1": "unknown",
+    "3221225985": "unknown",
+    "": "unknown",
+}
+
+
+def test_addresses_find_the_provider_that_the_oracle_finds(tmp_path: Path) -> None:
+    """The address in a token is a stranger's text."""
+    (tmp_path / "log").mkdir()
+    lines = []
+    for minute, ip in enumerate(IPS):
+        payload = json.dumps({"data": {"deviceId": "d", "ip": ip}}).encode()
+        token = f"e30.{base64.urlsafe_b64encode(payload).decode().rstrip('=')}.AA"
+        request = f"HI {GUID} {token} WS/1.0"
+        lines.append(f'{"a" * 40} - - [03/Mar/2026:12:{minute:02d}:01 GMT] "{request}" 200 0 "" "x"\n')
+    (tmp_path / "log" / oracle.LIVE).write_text("".join(lines))
+    run = Run(tmp_path, tmp_path / "log")
+    run.once(close=True)
+    assert differences(run.points(), expected(tmp_path / "log")) == []
+    found = [dict(labels)["asn"] for _, metric, labels in sorted(run.points()) if metric.endswith("_asn_minutely")]
+    assert found == list(IPS.values())
+
+
+def test_without_a_database_every_provider_is_unknown_and_nothing_is_missing(tmp_path: Path) -> None:
+    """The breakdown then has the one row that says so, and adds up."""
+    write(tmp_path / "log", dirty(11), 1500)
+    run = Run(tmp_path, tmp_path / "log", providers=())
+    run.once(close=True)
+    counted = oracle.count(oracle.read_log(tmp_path / "log"), providers=None)
+    assert differences(run.points(), keyed(oracle.ndjson(oracle.points(counted, "st-01")))) == []
+    assert not counted.names
