@@ -65,6 +65,9 @@ _SINKS = """
 
 _COLUMN = 36
 
+START = "start"
+"""Folder beside the presets: what a new configuration with a preset has behind its source, written by hand."""
+
 
 def starter(path: str, preset: str | None, folder: Path = FOLDER) -> str:
     """The text of a new configuration.
@@ -74,8 +77,12 @@ def starter(path: str, preset: str | None, folder: Path = FOLDER) -> str:
         preset: Build on this preset, None for a small example of one's own.
         folder: Where presets are.
     """
-    source = _PLAIN_SOURCE if preset is None else "\n".join(_preset_source(preset, folder)) + "\n"
-    return _HEAD.format(path=path) + source + _SINKS
+    head = _HEAD.format(path=path)
+    if preset is None:
+        return head + _PLAIN_SOURCE + _SINKS
+    own = folder / START / f"{preset}.toml"
+    rest = own.read_text(encoding="utf-8") if own.exists() else _SINKS
+    return head + "\n".join(_preset_source(preset, folder)) + "\n" + rest
 
 
 def _preset_source(preset: str, folder: Path) -> Iterator[str]:
