@@ -55,7 +55,7 @@ def test_without_an_influxdb_ookla_has_the_embedded_store(folder: Folder) -> Non
     assert "the sink is off, because ${INFLUX_URL:-} is empty" in warning
 
 
-def test_whois_stays_in_comments(folder: Folder) -> None:
+def test_whois_stays_in_comments() -> None:
     """Nobody's network is told to anybody unless a person has decided so."""
     assert "\n# enrichers.asn.whois" in starter("config.toml", "ookla")
 
