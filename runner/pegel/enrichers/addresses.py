@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import ipaddress
 import socket
 
 _MAPPED = bytes(10) + b"\xff\xff"
@@ -25,3 +27,35 @@ def packed(text: str) -> bytes | None:
 def written(address: bytes) -> str:
     """An address as text, in its one canonical form."""
     return socket.inet_ntop(socket.AF_INET if len(address) == 4 else socket.AF_INET6, address)
+
+
+_PRIVATE = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+        *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24"),
+        *("203.0.113.0/24", "224.0.0.0/3"),
+        *("::/3", "4000::/2", "8000::/1"),  # all but 2000::/3, of which providers get theirs
+        *("2001::/23", "2001:db8::/32", "3fff::/20"),
+        "2002::/16",  # has an IPv4 address in its first 48 bits: the base would tell all of it
+    )
+)
+_BITS = {4: 24, 16: 48}
+
+
+def base(address: bytes) -> bytes:
+    """The first address of its /24, or /48 for IPv6: all that anybody else may learn of it."""
+    kept = _BITS[len(address)] // 8
+    return address[:kept] + bytes(len(address) - kept)
+
+
+def base_length(address: bytes) -> int:
+    """How many bits of an address its base tells."""
+    return _BITS[len(address)]
+
+
+@functools.lru_cache(8192)
+def is_public(base: bytes) -> bool:
+    """Whether a base can be a provider's: not private, reserved, for documentation, multicast or a tunnel's."""
+    number = ipaddress.ip_address(base)
+    return not any(number in network for network in _PRIVATE)

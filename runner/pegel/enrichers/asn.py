@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from pegel.arrow import Frame, texts
 from pegel.enrichers import Enricher
 from pegel.enrichers.addresses import packed
+from pegel.enrichers.asn_files import read
+from pegel.enrichers.inquiry import Inquiry, Whois
 from pegel.enrichers.names import check_names
 from pegel.enrichers.networks import Database, Network
 from pegel.enrichers.newest import Newest
@@ -20,6 +22,9 @@ from pegel.table import Columns, Table, literal, quote
 Part = Literal["asn", "name", "country"]
 
 _KEY = "_asn_address"
+
+_OLD = 60
+"""Days after which a database is worth a word."""
 
 
 @dataclass(kw_only=True)
@@ -32,7 +37,14 @@ class Asn(Enricher):
     seconds the new one counts. A file that is missing or wrong then leaves the old one in use, and the log says so;
     at the start it is refused.
 
-    An address that no file knows, that is private, or that is no address at all is `unknown` and has no name.
+    An address that nobody knows, that is private, or that is no address at all is `unknown` and has no name.
+
+    With `whois` a server is asked about public addresses that no file knows. **This tells a third party, over an
+    unencrypted connection, from which networks people come**: the /24 of each IPv4 address and the /48 of each IPv6
+    address, never the address itself, never a private one. It is off unless `whois` is written. Answers are kept in
+    the state directory, as prefixes. What a server says also differs from day to day, so the same log read twice may
+    give other numbers: a file does neither. Records wait for an answer at most for `wait`, once per batch, and not at
+    all while the server fails: their provider is unknown then.
 
     Options:
         column: Text column with the address.
@@ -40,6 +52,7 @@ class Asn(Enricher):
         columns: New columns, each with what it is to be: `asn` (the number, as text), `name`, `country` (two
             letters, where the database has them).
         unknown: The number where none is known.
+        whois: Whom to ask about addresses that no file knows; `{}` is Team Cymru's server. Nobody if it is left out.
 
     Example:
         [[enrichers]]
@@ -54,11 +67,15 @@ class Asn(Enricher):
     files: Path | Sequence[Path] = ()
     columns: Mapping[str, Part] = field(default_factory=lambda: dict[str, Part](asn="asn", asname="name"))
     unknown: str = "unknown"
+    whois: Whois | None = None
 
     def __post_init__(self) -> None:
         if not self.columns:
             raise ValueError('columns: write at least one, such as { asn = "asn" }')
         check_names("columns", self.columns)
+        files = [self.files] if isinstance(self.files, Path) else self.files
+        self._files: Sequence[Newest[Database]] = [Newest(file, read) for file in files]
+        self._inquiry = None if self.whois is None else Inquiry(self.whois)
 
     def needs(self, columns: Columns) -> frozenset[str]:
         if self.column not in columns:
@@ -78,7 +95,7 @@ class Asn(Enricher):
 
     def enrich(self, table: Table) -> Table:
         """Look up each distinct address once, and join what was found."""
-        if not self._files:
+        if not self._files and not self._inquiry:
             return self._with(table, {"asn": "", "name": "", "country": ""})
         kept = table.batch.hold(table)
         found = self._found(kept.distinct(self.column))
@@ -102,21 +119,43 @@ class Asn(Enricher):
 
     def _found(self, values: Sequence[str]) -> Mapping[str, Network]:
         """The networks of those texts that are addresses which a file knows."""
-        open_now = [(value, address) for value in values if (address := packed(value)) is not None]
+        left = [(value, address) for value in values if (address := packed(value)) is not None]
         found: dict[str, Network] = {}
-        for file in self._files:
-            database = file.get()
-            if database is None or not open_now:
-                continue
-            networks = database.find([address for _, address in open_now])
-            both = list(zip(open_now, networks, strict=True))
-            found |= {value: network for (value, _), network in both if network is not None}
-            open_now = [asked for asked, network in both if network is None]
+        for look_up in (*map(_look_up, self._files), *([self._inquiry.find] if self._inquiry else [])):
+            networks = look_up([address for _, address in left])
+            known = [(value, network) for (value, _), network in zip(left, networks, strict=True) if network]
+            left = [asked for asked, network in zip(left, networks, strict=True) if not network]
+            found.update(known)
         return found
 
-    @cached_property
-    def _files(self) -> Sequence[Newest[Database]]:
-        from pegel.enrichers.asn_files import read
+    # -- what is slow -----------------------------------------------------------------------------------
 
-        files = [self.files] if isinstance(self.files, Path) else self.files
-        return [Newest(file, read) for file in files]
+    def settle_in(self, directory: Path) -> None:
+        if self._inquiry:
+            self._inquiry.settle_in(directory)
+
+    @property
+    def slow(self) -> bool:
+        return self._inquiry is not None
+
+    def tend(self, patience: float) -> None:
+        if self._inquiry:
+            self._inquiry.tend(patience)
+
+    def probe(self) -> Sequence[str]:
+        wrong = [sentence for file in self._files if (sentence := _trouble(file, time.time()))]
+        return [*wrong, *(self._inquiry.probe() if self._inquiry else ())]
+
+
+def _look_up(file: Newest[Database]) -> Callable[[Sequence[bytes]], Sequence[Network | None]]:
+    database = file.get()
+    return database.find if database is not None else lambda addresses: [None] * len(addresses)
+
+
+def _trouble(file: Newest[Database], now: float) -> str:
+    """What is wrong with a file, as a sentence; empty if nothing is."""
+    try:
+        days = int((now - file.required().built) // 86400)
+    except ValueError as error:
+        return f'"{file.path}" {error}'
+    return f'"{file.path}" is {days} days old, and networks move; download a new one' if days > _OLD else ""

@@ -6,19 +6,15 @@ import io
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import maxminddb
 
 from pegel.enrichers.addresses import written
 from pegel.enrichers.networks import Network, network
 
-MAX_BYTES = 256 * 2**20
-"""Largest database, unpacked: it is in memory as a whole."""
-
-_PIECE = 2**20
 _LOOKED_AT = 10_000
 """Records among which one must have a number: a database of another kind has none."""
 
@@ -36,15 +32,19 @@ _log = logging.getLogger(__name__)
 class Mmdb:
     """A database in memory. It is never closed: a thread may still be reading when a newer one takes its place."""
 
-    def __init__(self, path: Path, stream: BinaryIO) -> None:
+    def __init__(self, path: Path, pieces: Iterable[bytes]) -> None:
         """Take a copy of a database.
+
+        Args:
+            path: For the log.
+            pieces: Its bytes.
 
         Raises:
             ValueError: It is none, or not of autonomous systems; a sentence that goes behind the name of the file.
         """
         self._path = path
         try:
-            self._reader = _opened(stream)
+            self._reader = _opened(pieces)
             self._metadata = self._reader.metadata()
             self._check()
         except (maxminddb.InvalidDatabaseError, TypeError, UnicodeDecodeError):
@@ -125,24 +125,15 @@ def _number(written: object) -> int:
     return written if isinstance(written, int) and 0 < written < 2**32 else 0
 
 
-def _opened(stream: BinaryIO) -> maxminddb.Reader:
+def _opened(pieces: Iterable[bytes]) -> maxminddb.Reader:
     """A reader on a copy that nobody else can write.
 
     The fast reader maps a file, and a mapped file that is written over kills the process. A file in memory that has
     no name gives both: the speed, and bytes that stay.
     """
     if not hasattr(os, "memfd_create"):
-        return maxminddb.open_database(io.BytesIO(b"".join(_pieces(stream))), maxminddb.MODE_FD)
+        return maxminddb.open_database(io.BytesIO(b"".join(pieces)), maxminddb.MODE_FD)
     with os.fdopen(os.memfd_create("asn"), "wb") as copy:
-        copy.writelines(_pieces(stream))
+        copy.writelines(pieces)
         copy.flush()
         return maxminddb.open_database(f"/proc/self/fd/{copy.fileno()}", maxminddb.MODE_AUTO)
-
-
-def _pieces(stream: BinaryIO) -> Iterator[bytes]:
-    left = MAX_BYTES
-    while piece := stream.read(_PIECE):
-        left -= len(piece)
-        if left < 0:
-            raise ValueError(f"is larger than {MAX_BYTES // 2**20} MiB, unpacked")
-        yield piece

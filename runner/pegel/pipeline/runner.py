@@ -8,6 +8,7 @@ import queue
 from collections import defaultdict
 from collections.abc import Sequence
 
+from pegel.enrichers import Enricher
 from pegel.errors import StateError
 from pegel.metrics.compiled import CompiledMetric, compile_metric
 from pegel.metrics.definition import Metric
@@ -71,6 +72,16 @@ class Runner:
         self._seen: dict[tuple[str, str], int] = {}
         self._unsettled: dict[str, list[Outcome]] = defaultdict(list)
 
+    @property
+    def _enrichers(self) -> Sequence[Enricher]:
+        """Every enricher once: one may serve several sources."""
+        return list({id(one): one for source in self.plan.sources for one in source.enrichers}.values())
+
+    @property
+    def slow_enrichers(self) -> Sequence[Enricher]:
+        """Those that want to be tended."""
+        return [one for one in self._enrichers if one.slow]
+
     # -- lifecycle ------------------------------------------------------------------------------------
 
     def open(self) -> None:
@@ -95,6 +106,8 @@ class Runner:
     def _start(self) -> None:
         """Make everything that works on the state."""
         settings = self.plan.runner
+        for enricher in self._enrichers:
+            enricher.settle_in(settings.state)
         self._take_over()
         self._compiled = self._compile(registry.counting(self.state, self.plan.metrics))
         self.deliveries = [Delivery(sink, self.state, self.clock) for sink in self.plan.sinks if not sink.sink.view]
@@ -180,6 +193,8 @@ class Runner:
         chunks = [] if self.turn.blocked else [one for one in map(_read_if_ready, self.readers) if one is not None]
         for chunk in chunks:
             self.take(self.fold([chunk]))
+        for enricher in self.slow_enrichers:
+            enricher.tend(0.0)
         committed = close_all or self.commit_due()
         if committed:
             self.commit(close_all=close_all)

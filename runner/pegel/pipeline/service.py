@@ -1,7 +1,8 @@
 """The threads of a running plan.
 
-A thread per source reads and frames; a pool parses and folds; a thread per sink sends. The thread that calls
-`run` owns the state: it merges folds in the order in which they were read and commits them.
+A thread per source reads and frames; a pool parses and folds; a thread per slow enricher looks up; a thread per
+sink sends. The thread that calls `run` owns the state: it merges folds in the order in which they were read and
+commits them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
+from pegel.enrichers import Enricher
 from pegel.errors import StateError
 from pegel.memory import give_back
 from pegel.pipeline.delivery import Delivery
@@ -27,6 +29,9 @@ log = logging.getLogger("pegel.runner")
 
 _TICK = 1.0
 """Seconds between two looks at what time alone may have changed."""
+
+_TEND = 0.3
+"""Seconds that a slow enricher may wait for something to do: a run that is over waits for that."""
 
 _RETRY_STATE = 5.0
 """Seconds until a commit that failed is tried again."""
@@ -200,6 +205,9 @@ class Service:
     # -- other threads --------------------------------------------------------------------------------
 
     def _start(self) -> None:
+        for number, enricher in enumerate(self._runner.slow_enrichers):
+            enricher.tend(0.0)  # from now on it knows that somebody does, before the first record comes
+            self._spawn(f"tend-{number}", partial(self._tend, enricher))
         for reader in self._runner.readers:
             self._spawn(f"read-{reader.name}", partial(reader.loop, self._give, self._done, self._held))
         for delivery in self._runner.deliveries:
@@ -246,6 +254,11 @@ class Service:
                 continue
             self._runner.outcomes.put((delivery.name, outcome))
             self._wake.set()
+
+    def _tend(self, enricher: Enricher) -> None:
+        """Let an enricher do what is slow, beside the records."""
+        while not self._done.is_set():
+            enricher.tend(_TEND)
 
     def _care(self) -> None:
         """Copy the state now and then, beside the writer."""
