@@ -253,7 +253,7 @@ class Rotator:
 
 
 class Network:
-    """What becomes of requests: outages of a sink, lost replies."""
+    """What becomes of requests: outages of a sink, lost replies, requests that lie in a proxy."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
@@ -266,4 +266,4 @@ class Network:
             return ""
         if self.down:
             return "refused"
-        return self._rng.choices(["", "refused", "reply lost"], [90, 3, 7])[0]
+        return self._rng.choices(["", "refused", "reply lost", "late"], [90, 3, 4, 3])[0]

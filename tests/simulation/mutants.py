@@ -167,6 +167,18 @@ class NotFrozen(_Changed):
     delivery = _RecomputingDelivery
 
 
+class _UnfencedDelivery(Delivery):
+    def settle(self, outcomes: Sequence[Outcome]) -> None:
+        self._inherited = []
+        super().settle([replace(one, unsure=False) for one in outcomes])
+
+
+class NoFences(_Changed):
+    """A request that timed out is taken for one that never arrives."""
+
+    delivery = _UnfencedDelivery
+
+
 class _EagerTurn(Turn):
     mutant: Product
 
@@ -423,6 +435,7 @@ MUTANTS: tuple[Mutant, ...] = (
     _of("E", LateIsNotSent),
     _of("F", SameRevision),
     _of("J", NoWaitForTheWriter),
+    _of("K", NoFences),
     Mutant(
         "G",
         "KeysAreNotKept",
@@ -449,6 +462,6 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
 )
 
-SEEDS = (3, 7, 9, 0, 37, 40)
+SEEDS = (3, 7, 9, 0, 37, 40, 46, 113)
 """Pinned: the first of them catch most mistakes, one of them each. A crash is placed by counting points, so after
 a change of the product another seed may be needed."""

@@ -177,6 +177,8 @@ class Simulation:
     def _wait(self, seconds: float) -> None:
         self.clock.advance(seconds)
         self._latest_wall = max(self._latest_wall, self.clock.wall())
+        for receiver in self.receivers:
+            receiver.arrive(self.clock.monotonic())
 
     # --- the runner's lives
 
@@ -212,7 +214,7 @@ class Simulation:
 
     def _stage(self) -> Stage:
         sinks = [
-            *(SimSink(receiver, self.points) for receiver in self.receivers),
+            *(SimSink(receiver, self.points, self.clock.monotonic) for receiver in self.receivers),
             SimView(self.view, self.points),
         ]
         return Stage(

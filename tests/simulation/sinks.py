@@ -13,6 +13,7 @@ from typing import Any
 
 from pegel.errors import Retryable
 from pegel.sinks import Point, Sink
+from pegel.units import Duration
 from simulation.crashes import CrashPoints
 
 Series = tuple[str, tuple[tuple[str, str], ...]]
@@ -24,7 +25,11 @@ COUNTERS = {"n", "total"}
 """Values that a view must never show falling."""
 
 Fault = Callable[[], str]
-"""What goes wrong with this request: "" (nothing), "refused" (not stored) or "reply lost" (stored)."""
+"""What goes wrong with this request: "" (nothing), "refused" (not stored), "reply lost" (stored) or "late" (stored
+later, behind what is sent meanwhile)."""
+
+LATE = 12.0
+"""Seconds for which a late request is under way; the runner is told that it may be more."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +64,24 @@ class Receiver:
     points: dict[tuple[Series, Time], Sent] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
     requests: int = 0
+    under_way: list[tuple[float, bytes]] = field(default_factory=list)
     _final: dict[tuple[Series, Time, int], dict[str, Any]] = field(default_factory=dict)
     _view: dict[Series, dict[str, Any]] = field(default_factory=dict)
 
-    def store(self, payload: bytes) -> None:
+    def arrive(self, now: float) -> None:
+        """Store the late requests whose time has come; what they put back is for the runner to mend."""
+        arrived = [payload for time, payload in self.under_way if time <= now]
+        self.under_way = [one for one in self.under_way if one[0] > now]
+        for payload in arrived:
+            self.store(payload, late=True)
+
+    def store(self, payload: bytes, *, late: bool = False) -> None:
         """Take a request, whole."""
         self.requests += 1
         for sent in decode(payload):
             self._check(sent)
             held = self.points.get((sent.series, sent.start_us))
-            if held is not None and sent.revision < held.revision:
+            if held is not None and sent.revision < held.revision and not late:
                 if not self.overwrites:
                     continue
                 self.broken.append(f"{self.name}: revision {held.revision} overwritten by {sent.revision}: {sent}")
@@ -123,6 +136,7 @@ class SimSink(Sink):
 
     receiver: Receiver
     points: CrashPoints
+    now: Callable[[], float] = lambda: 0.0
 
     @property
     def overwrites(self) -> bool:
@@ -132,6 +146,10 @@ class SimSink(Sink):
     def remote(self) -> bool:
         return True
 
+    @property
+    def late(self) -> Duration:
+        return Duration(20.0 if self.overwrites else 0.0)
+
     def encode(self, points: Sequence[Point]) -> bytes:
         return encode(points)
 
@@ -139,8 +157,11 @@ class SimSink(Sink):
         name = self.receiver.name
         self.points.reach(f"before send to {name}")
         fault = self.receiver.fault()
-        if fault == "refused":
-            raise Retryable("not now")
+        if fault == "late" and self.overwrites:
+            self.receiver.under_way.append((self.now() + LATE, payload))
+            raise Retryable("no reply yet")
+        if fault in ("refused", "late"):
+            raise Retryable("not now", unsure=False)
         self.receiver.store(payload)
         self.points.reach(f"stored but not acknowledged by {name}")
         if fault == "reply lost":

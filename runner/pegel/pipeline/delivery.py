@@ -134,17 +134,17 @@ class Delivery:
             self._put(points)
 
     def _put(self, points: Iterable[Point]) -> None:
-        waiting.put(self._state.outbox, self.name, points, self._now())
+        waiting.put(self._state.outbox, self.name, points, self._time())
 
     def freeze(self) -> None:
         """Turn what waits into requests, as many as may be in flight."""
-        waiting.put(self._state.outbox, self.name, self._fences.lift(), self._now(), older=True)
+        waiting.put(self._state.outbox, self.name, self._fences.lift(), self._time(), older=True)
         while len(self._frozen) < _IN_FLIGHT:
             windows = self._state.outbox.oldest_waiting(self.name, _MOST_POINTS)
             if not windows:
                 return
             points = [point for window in windows for point in unpack(window.points)]
-            self._frozen.append(self._state.outbox.freeze(self.name, windows, self.sink.encode(points), self._now()))
+            self._frozen.append(self._state.outbox.freeze(self.name, windows, self.sink.encode(points), self._time()))
             self._fences.note(windows)
 
     def settle(self, outcomes: Sequence[Outcome]) -> None:
@@ -170,7 +170,7 @@ class Delivery:
         refused = outcome.refused
         if outcome.kind == "refused" and not refused:
             refused = dict.fromkeys(range(outcome.request.count), outcome.reason)
-        counts = self._letters.settle(self._state.outbox.claimed(outcome.request.id), refused, self._now())
+        counts = self._letters.settle(self._state.outbox.claimed(outcome.request.id), refused, self._time())
         for reason, count in counts.items():
             self._state.count("dead_letters_total", count, sink=self.name, reason=reason)
             self._tell(reason, count)
@@ -183,7 +183,7 @@ class Delivery:
                 "%d points for %s were refused and set aside (pegel sinks shows them): %s", count, self.name, reason
             )
 
-    def _now(self) -> int:
+    def _time(self) -> int:
         return round(self._clock.wall() * 1e6)
 
     def must_hold(self) -> bool:
@@ -196,7 +196,7 @@ class Delivery:
     def enforce_caps(self) -> None:
         """Drop what is too old, and what is too much where the config says so; counted, never silent."""
         outbox = self._state.outbox
-        lost = outbox.drop(self.name, older_than=self._now() - round(self.plan.max_age * 1e6))
+        lost = outbox.drop(self.name, older_than=self._time() - round(self.plan.max_age * 1e6))
         if self.plan.when_full == "drop_oldest" and self._is_full():
             lost += outbox.drop(self.name, most_bytes=self.plan.max_bytes)
         if lost:
