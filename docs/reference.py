@@ -13,6 +13,8 @@ from typing import Any, get_type_hints
 
 from pegel.config.descriptions import option_texts, sections, written_default
 from pegel.config.entries import EnricherEntry, MetricEntry, OutboxEntry, SinkEntry, SourceEntry, TimeEntry
+from pegel.config.options import alternatives, options
+from pegel.config.writing import value as written
 from pegel.metrics.definition import Value
 from pegel.plan import RunnerSettings
 from pegel.units import Duration, Size
@@ -54,6 +56,9 @@ def shown(kind: Any) -> str:
         text = re.sub(rf"\b{real}\b", word, text)
     text = re.sub(r"Literal\[([^\]]*)\]", lambda match: match[1].replace("'", '"').replace(", ", " or "), text)
     text = re.sub(r"table\[[^\]]*\]|\w+Entry|Any", "table", text)
+    for arm in alternatives(kind):
+        if isinstance(arm, type) and dataclasses.is_dataclass(arm):
+            text = text.replace(arm.__name__, "table")
     return text.replace(" | None", "").replace("|", "or").replace("str", "text").replace("Path", "path")
 
 
@@ -62,7 +67,9 @@ def default(field: dataclasses.Field[Any], kind: Any) -> str:
     if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
         return "required"
     value = written_default(field, kind)
-    return "" if value is None else f"`{json.dumps(value, ensure_ascii=False)}`"
+    if value is None:
+        return ""
+    return f"`{written(value) if isinstance(value, dict) else json.dumps(value, ensure_ascii=False)}`"
 
 
 def table(component: type) -> Iterator[str]:
@@ -81,6 +88,14 @@ def table(component: type) -> Iterator[str]:
         yield f"| `{name}` | {shown(kind)} | {default(field, kind)} | {meaning} |"
 
 
+def nested(component: type) -> Iterator[tuple[str, type]]:
+    """The options that are tables with options of their own."""
+    for name, option in options(component).items():
+        for arm in alternatives(option.hint):
+            if dataclasses.is_dataclass(arm) and isinstance(arm, type):
+                yield name, arm
+
+
 def component_page(word: str, target: str) -> Iterator[str]:
     """One component: what it promises, its options, an example."""
     module, name = target.split(":")
@@ -90,6 +105,10 @@ def component_page(word: str, target: str) -> Iterator[str]:
     yield parts[""] + "\n"
     yield from table(component)
     yield ""
+    for option, below in nested(component):
+        yield f"Options of `{option}`: {sections(below)[''].splitlines()[0]}\n"
+        yield from table(below)
+        yield ""
     if "Example" in parts:
         yield "```toml\n" + parts["Example"] + "\n```\n"
 

@@ -55,4 +55,4 @@ def written_default(field: dataclasses.Field[Any], hint: Any) -> Any:
         return show_size(value).replace(" ", "").replace(".0", "")
     if isinstance(value, list | tuple | frozenset):
         return [str(one) for one in value]
-    return value if isinstance(value, bool | int | float) else str(value)
+    return value if isinstance(value, bool | int | float | dict) else str(value)
