@@ -37,7 +37,7 @@ class Engine:
     """One DuckDB in memory that cannot reach files, the network or extensions.
 
     Options:
-        temp_directory: Where DuckDB may spill; it must exist.
+        temp_directory: Where DuckDB may spill, encrypted; it must exist.
         memory_limit: Bytes that DuckDB may use before it spills.
     """
 
@@ -47,6 +47,11 @@ class Engine:
                 "threads": 1,  # a query runs on the thread that asks; parallel work is many batches
                 "memory_limit": f"{memory_limit // 2**20}MiB",
                 "temp_directory": temp_directory,
+                # What is spilled are records, private columns among them. The key is in memory alone and ends with the
+                # process. DuckDB's own cipher draws it from a generator that it calls unsafe for a database that is
+                # kept; the safe one is in an extension that would have to be fetched.
+                "temp_file_encryption": "true",
+                "force_mbedtls_unsafe": "true",
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
                 "preserve_insertion_order": "true",
