@@ -1,20 +1,28 @@
 from __future__ import annotations
 
-from pathlib import Path
-
-from pegel.table import Engine
+from pegel.table import Batch, Engine
 
 
-def test_what_is_spilled_cannot_be_read(tmp_path: Path) -> None:
-    """A crash leaves such files behind, and records have addresses and device ids in them."""
-    engine = Engine(str(tmp_path), memory_limit=24 * 2**20)
-    with engine.batch() as batch:
-        batch.query(
-            "create temp table records as select 'canary-' || md5(i::varchar) || '-' || i as id from range(900000) t(i)"
-        )
-        spilled = b"".join(path.read_bytes() for path in tmp_path.iterdir())
-        ((count,),) = batch.query("select count(distinct id) from records where starts_with(id, 'canary-')")
-    engine.close()
-    assert len(spilled) > 2**20
-    assert b"canary-" not in spilled
-    assert count == 900_000
+def held(batch: Batch) -> list[str]:
+    rows = batch.query("select table_name from duckdb_tables() where temporary")
+    return [name for (name,) in rows if name.startswith("held")]
+
+
+def test_what_is_held_is_computed_once_and_gone_after_the_next_keep() -> None:
+    """A batch has many chunks, and only one of them is held at a time."""
+    with Engine().batch() as batch:
+        given = batch.table("select range as a, random() as b from range(1000)", {"a": "BIGINT", "b": "DOUBLE"})
+        once = batch.hold(given)
+        assert once.rows() == once.rows()
+        assert once.at_most == 1000
+        kept = batch.keep(once)
+        assert held(batch) == []
+        assert len(kept.rows()) == 1000
+
+
+def test_only_what_is_wanted_stays_and_what_is_the_runners_own() -> None:
+    with Engine().batch() as batch:
+        given = batch.table("select 1 as _row, 2 as a, 3 as b", {"_row": "BIGINT", "a": "BIGINT", "b": "BIGINT"})
+        narrow = given.only({"b", "other"})
+        assert (list(narrow.columns), narrow.rows()) == (["_row", "b"], [(1, 3)])
+        assert given.only(["a", "b"]) is given

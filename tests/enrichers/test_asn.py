@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,11 @@ import pytest
 
 from enrichers.mmdb import asn, database
 from enrichers.rows import enriched, table
+from enrichers.whois_server import FakeWhois, Reply, routes
 from pegel.enrichers.asn import Asn
+from pegel.enrichers.inquiry import Whois
 from pegel.sql import ExpressionError
+from pegel.units import Duration
 
 TABLE = '192.0.2.0\t192.0.2.255\t64500\tDE\tBeispiel, "Netz"\n198.51.100.0\t198.51.100.255\t64501\tNone\t\n'
 SAMPLE = Path(__file__).parents[2] / "runner" / "pegel" / "presets" / "samples" / "ookla" / "asn.tsv"
@@ -132,3 +137,88 @@ def test_the_sample_database_knows_most_of_what_the_sample_log_says() -> None:
     added = enriched(Asn(column="ip", files=SAMPLE), {"ip": asked})
     assert added["asn"] == ["64496", "unknown", "64503", "64511", "65538", "unknown"]
     assert added["asname"][:3] == ["KUESTENNETZ - Küstennetz Beispiel GmbH", None, None]
+
+
+# -- what is slow, and what is checked by hand ----------------------------------------------------------
+
+
+def asking(server: FakeWhois, *files: Path) -> Asn:
+    options = Whois(server="127.0.0.1", port=server.port, wait=Duration(0.0), timeout=Duration(5.0))
+    return Asn(column="ip", files=files, whois=options)
+
+
+def test_a_server_is_asked_about_what_no_file_knows(file: Path) -> None:
+    with FakeWhois(routes([("8.8.8.0/24", "64510", "Asked | for, DE")])) as server:
+        enricher = asking(server, file)
+        addresses = {"ip": ["192.0.2.7", "8.8.8.8", "10.0.0.1", "203.0.113.1", "2001:db8::1", None]}
+        assert enriched(enricher, addresses)["asn"] == ["64500", *["unknown"] * 5]
+        enricher.tend(0.0)
+        assert enriched(enricher, addresses) == {
+            "asn": ["64500", "64510", *["unknown"] * 4],
+            "asname": ['Beispiel, "Netz"', "Asked | for, DE", *[None] * 4],
+        }
+    assert server.queries == [["8.8.8.0"]]
+
+
+def test_it_is_slow_only_with_a_server(file: Path) -> None:
+    """A thread that has nothing to do costs a megabyte."""
+    assert not Asn(column="ip", files=[file]).slow
+    assert Asn(column="ip", files=[file], whois=Whois()).slow
+
+
+def test_a_probe_finds_nothing_where_nothing_is_wrong(file: Path) -> None:
+    with FakeWhois() as server:
+        assert asking(server, file).probe() == []
+
+
+def test_a_probe_says_what_is_wrong_and_what_to_do(file: Path, tmp_path: Path) -> None:
+    with FakeWhois() as server:
+        enricher = asking(server, file, tmp_path / "none")
+        port = server.port
+    old = time.time() - 61.5 * 86400
+    os.utime(file, (old, old))
+    assert enricher.probe() == [
+        f'"{file}" is 61 days old, and networks move; download a new one',
+        f'"{tmp_path}/none" cannot be read: no such file or directory',
+        f"whois server 127.0.0.1:{port} cannot be reached: connection refused; open the port, or leave out `whois`",
+    ]
+
+
+def test_the_age_of_a_maxmind_db_is_its_own(tmp_path: Path) -> None:
+    """A copy has a new date and old content."""
+    path = tmp_path / "asn.mmdb"
+    path.write_bytes(database([("192.0.2.0/24", asn(1))], built=int(time.time()) - 100 * 86400))
+    assert Asn(column="ip", files=[path]).probe() == [
+        f'"{path}" is 100 days old, and networks move; download a new one'
+    ]
+
+
+CANARIES = ("93.184.216.34", "::ffff:93.184.217.35", "2606:2800:220:1:248:1893:25c8:1946", "93.184.218.036")
+
+
+@pytest.mark.parametrize("reply", [routes([("93.184.216.0/24", "64510", "X")]), lambda _: b"garbage\n" * 9])
+def test_no_address_is_told_to_anybody(
+    tmp_path: Path, reply: Reply, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Not to a log, not to a file, and to the server only its network."""
+    bad = tmp_path / "bad.mmdb"
+    networks = [("1.0.0.0/24", asn(2, "Good")), ("93.184.0.0/16", asn(1, "Broken inside"))]
+    bad.write_bytes(database(networks, version=4).replace(b"Broken", b"\xff" * 6))
+    state = tmp_path / "state"
+    state.mkdir()
+    with caplog.at_level(logging.DEBUG), FakeWhois(reply) as server:
+        enricher = asking(server, bad)
+        enricher.settle_in(state)
+        for _ in range(2):
+            enriched(enricher, {"ip": [*CANARIES, "192.168.1.77"]})
+            enricher.tend(0.0)
+        enricher.probe()
+    told = [caplog.text, *capfd.readouterr(), *(path.read_bytes().decode("latin-1") for path in state.iterdir())]
+    asked = b"".join(server.raw).decode()
+    for canary in (*CANARIES, "93.184.216.34", "93.184.217.35", "25c8", "192.168.1"):
+        assert canary not in asked
+        assert not [text for text in told if canary in text]
+    assert server.queries[0] == ["93.184.216.0", "93.184.217.0", "2606:2800:220::"]
+    assert "is damaged inside" in caplog.text
+    for packed_canary in (bytes([93, 184, 216, 34]), bytes.fromhex("0248189325c81946")):
+        assert not [text for text in told if packed_canary.decode("latin-1") in text]
