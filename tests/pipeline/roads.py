@@ -104,9 +104,10 @@ class Depot:
     outcomes: list[Outcome] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._start()
+        self.start()
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """A life begins."""
         self.state = State(self.directory / "state")
         plan = SinkPlan(name="far", type="road", sink=self.sink)
         self.delivery = Delivery(plan, self.state, self.clock)
@@ -116,7 +117,7 @@ class Depot:
         """All that is not committed is gone."""
         self.state.close()
         self.outcomes = []
-        self._start()
+        self.start()
 
     def turn(self, *points: Point) -> None:
         """One commit, as the turn makes it."""

@@ -27,6 +27,7 @@ COMMANDS = {
     "points": "Show the points of the embedded store.",
     "status": "Say whether the runner is well, and if not why and what to do.",
     "state": "Show the state: how far each source is, what is open, what waits.",
+    "sinks": "Show what waits for each sink; retry or discard the points that one refused for good.",
     "schema": "Print the JSON Schema of the configuration, for editors.",
     "demo": "Watch the speed-test job on invented data.",
 }
