@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from pegel.config.descriptions import option_texts, sections, written_default
-from pegel.config.entries import EnricherEntry, MetricEntry, OutboxEntry, SinkEntry, SourceEntry, TimeEntry
+from pegel.config.entries import CaseEntry, EnricherEntry, MetricEntry, OutboxEntry, SinkEntry, SourceEntry, TimeEntry
 from pegel.config.options import alternatives, options
 from pegel.config.writing import value as written
 from pegel.metrics.definition import Value
@@ -36,6 +36,7 @@ TABLES: tuple[tuple[str, type], ...] = (
     ("a value of a metric", Value),
     ("`[[sinks]]`", SinkEntry),
     ("`outbox` of a sink", OutboxEntry),
+    ("`[[tests]]`", CaseEntry),
 )
 
 ROOMS = (("sources", "Sources"), ("formats", "Formats"), ("enrichers", "Enrichers"), ("sinks", "Sinks"))
@@ -55,7 +56,9 @@ def shown(kind: Any) -> str:
     for real, word in words:
         text = re.sub(rf"\b{real}\b", word, text)
     text = re.sub(r"Literal\[([^\]]*)\]", lambda match: match[1].replace("'", '"').replace(", ", " or "), text)
-    text = re.sub(r"table\[[^\]]*\]|\w+Entry|Any", "table", text)
+    text = re.sub(r"\w+Entry|Any", "table", text)
+    while (flat := re.sub(r"table\[(?:[^\[\]]|list\[[^\[\]]*\])*\]", "table", text)) != text:
+        text = flat  # a table of tables is a table
     for arm in alternatives(kind):
         if isinstance(arm, type) and dataclasses.is_dataclass(arm):
             text = text.replace(arm.__name__, "table")

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pegel.enrichers import Enricher
 from pegel.formats import Format
@@ -137,10 +137,47 @@ def takes(sink: SinkPlan, metric: str) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Expected:
+    """A point that a test expects, or what it says of one.
+
+    Attributes:
+        time: Start of its window in us; None for any.
+        labels: Those that it must have, among others.
+        values: Those that it must have, among others; a histogram as a table of its `count`, `sum` or `buckets`.
+    """
+
+    time: int | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One `[[tests]]` entry.
+
+    Attributes:
+        name: What it holds, as a sentence.
+        source: The source whose records it has.
+        input: The records; None where they are in a file.
+        input_file: The file with the records.
+        points: All points of some metrics, by their names.
+        rejects: How many records are refused, by reason.
+    """
+
+    name: str
+    source: str
+    input: str | None = None
+    input_file: Path | None = None
+    points: Mapping[str, Sequence[Expected]] = field(default_factory=dict)
+    rejects: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Everything a runner runs."""
+    """Everything a runner runs, and the tests that its author wrote for it."""
 
     runner: RunnerSettings
     sources: Sequence[SourcePlan]
     metrics: Sequence[Metric]
     sinks: Sequence[SinkPlan]
+    tests: Sequence[Case] = ()

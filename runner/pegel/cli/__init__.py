@@ -23,12 +23,14 @@ COMMANDS = {
     "init": "Write a commented configuration to begin with.",
     "show": "Print a configuration with its presets spelled out.",
     "plan": "Say what a changed configuration would do to the state.",
+    "test": "Run the tests of a configuration.",
     "preview": "Print the points of the configured or given input, all windows closed.",
     "points": "Show the points of the embedded store.",
     "status": "Say whether the runner is well, and if not why and what to do.",
     "state": "Show the state: how far each source is, what is open, what waits.",
     "sinks": "Show what waits for each sink; retry or discard the points that one refused for good.",
     "schema": "Print the JSON Schema of the configuration, for editors.",
+    "backfill": "Read old archives into the sinks, exactly once, while the runner goes on.",
     "demo": "Watch the speed-test job on invented data.",
 }
 """Commands in the order of a first acquaintance; the sentence begins the function's docstring."""

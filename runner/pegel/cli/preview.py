@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -61,41 +58,15 @@ def preview(
 
 
 def collect(plan: Plan, *, snapshot: bool = False) -> list[Point]:
-    """Run a plan over all its input with a state that is thrown away; returns the points by time.
+    """The points of a plan over all its input; with `snapshot`, what a view would show at the end instead."""
+    from pegel.pipeline import trial
 
-    With `snapshot`, what a view would show at the end instead.
-    """
-    from pegel.pipeline import Runner
-    from pegel.pipeline.service import Service
-
-    with tempfile.TemporaryDirectory(prefix="pegel-preview-") as directory:
-        settings = replace(plan.runner, state=Path(directory) / "state")
-        runner = Runner(replace(plan, runner=settings, sinks=()))
-        runner.open()
-        points: list[Point] = []
-        runner.turn.watch(points.extend)
-        try:
-            Service(runner, Event()).run_once(close_all=True, patience=0.0)
-            if snapshot:
-                points = [point for metric in runner.turn.metrics for point in metric.snapshot()]
-        finally:
-            runner.close()
-    return _newest(points)
-
-
-def _newest(points: Sequence[Point]) -> list[Point]:
-    """The highest revision of every point, by time, metric and labels."""
-    best: dict[tuple[int, str, tuple[tuple[str, str], ...]], Point] = {}
-    for point in points:
-        key = (point.start_us, point.metric, point.labels)
-        if key not in best or best[key].revision <= point.revision:
-            best[key] = point
-    return [best[key] for key in sorted(best)]
+    return list(trial.run(plan, snapshot=snapshot).points)
 
 
 def _reading(plan: Plan, files: Sequence[Path], source: str | None) -> Plan:
     """The plan with one source reading the given files and no other source."""
-    from pegel.sources.given import Given
+    from pegel.pipeline import trial
 
     names = [one.name for one in plan.sources]
     if source is None and len(names) > 1:
@@ -106,10 +77,7 @@ def _reading(plan: Plan, files: Sequence[Path], source: str | None) -> Plan:
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise typer.BadParameter(f"no such file: {', '.join(missing)}")
-    one = next(plan_ for plan_ in plan.sources if plan_.name == chosen)
-    reading = replace(one, source=Given(paths=[str(file) for file in files]), start="beginning")
-    metrics = [replace(metric, sources=[chosen]) for metric in plan.metrics if chosen in metric.sources]
-    return replace(plan, sources=[reading], metrics=metrics)
+    return trial.reading(plan, chosen, [str(file) for file in files])
 
 
 def _write(points: Sequence[Point], form: Form) -> str:

@@ -5,7 +5,7 @@ places, interpolation, document      TOML to a tree in which each value knows it
 options, components    a table to an object of a dataclass
 presets                ready-made sources spelled out
 entries                the words of the language
-sources, enrichers, metrics, sinks, runner      each section of the file
+sources, enrichers, metrics, sinks, runner, cases      each section of the file
 loading                all of it
 """
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from pegel.metrics.definition import Value
@@ -193,3 +194,52 @@ class SinkEntry:
     metrics: str | Sequence[str] = ("*",)
     early_interval: Duration | None = None
     outbox: OutboxEntry = field(default_factory=OutboxEntry)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseEntry:
+    """A `[[tests]]` entry: records, and the points that they must make. `pegel test` runs them, `run` ignores them.
+
+    The records run through the real pipeline, and all windows close. Of a metric that is named in `points` there must
+    be as many points as are listed; of each, what is said must be so, and what is left out may be anything. Metrics
+    that are not named are not looked at.
+
+    Options:
+        name: What it holds, as a sentence.
+        source: The source whose records these are; may be left out where there is only one.
+        input: The records, as they stand in the log.
+        input_file: A file with the records (plain or gzip), found from the folder of the configuration.
+        points: By metric (with the runner's `prefix`): a list of tables, each with any of the `time` at which
+            the window starts (ISO 8601; UTC if nothing else is said), labels and values. An empty list: no points.
+        rejects: How many records are refused, by reason; none where nothing is said.
+
+    Example:
+        [[sources]]
+        name = "shop"
+        type = "file"
+        path = "/var/log/shop.log"
+        format.template = '{time} {path} {status:int}'
+        time = { column = "time", format = "unix" }
+
+        [[metrics]]
+        name = "shop_errors"
+        every = "1m"
+        values.n = "count(*) filter (where status >= 500)"
+
+        [[tests]]
+        name = "an answer of the server that says 5xx is an error"
+        input = '''
+        1772539201 / 200
+        1772539202 /cart 503
+        this is no record
+        '''
+        points.shop_errors = [{ time = "2026-03-03 12:00", n = 1 }]
+        rejects = { malformed = 1 }
+    """
+
+    name: str
+    source: str | None = None
+    input: str | None = None
+    input_file: Path | None = None
+    points: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    rejects: Mapping[str, int] = field(default_factory=dict)

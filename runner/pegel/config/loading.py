@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pegel.config import words
+from pegel.config.cases import draft_cases
 from pegel.config.document import Node, Reading, read
 from pegel.config.endpoints import Endpoint, endpoints
 from pegel.config.enrichers import add_enrichers
@@ -22,7 +23,7 @@ from pegel.config.sources import SourceDraft, check_private, draft_sources
 from pegel.errors import ConfigError
 from pegel.plan import Plan, takes
 
-SECTIONS = ("sources", "enrichers", "metrics", "sinks")
+SECTIONS = ("sources", "enrichers", "metrics", "sinks", "tests")
 RUNNER = "runner"
 
 
@@ -43,13 +44,14 @@ class Declared:
     enrichers: list[Node] = field(default_factory=list)
     metrics: list[Node] = field(default_factory=list)
     sinks: list[Node] = field(default_factory=list)
+    tests: list[Node] = field(default_factory=list)
     lost: list[Node] = field(default_factory=list)
 
     def nodes(self) -> Iterator[Node]:
         """All tables."""
         if self.runner:
             yield self.runner
-        for section in (self.sources, self.enrichers, self.metrics, self.sinks):
+        for section in (self.sources, self.enrichers, self.metrics, self.sinks, self.tests):
             yield from section
 
 
@@ -178,9 +180,11 @@ def _plan(
     check_private(drafts, problems)
     metrics = draft_metrics(declared.metrics, drafts, runner, problems)
     sinks = draft_sinks(declared.sinks, declared.root, problems)
+    tests = draft_cases(declared.tests, drafts, metrics, problems) if not problems else []
     if problems:
         return None, [], []
-    plan = Plan(runner=runner, sources=[draft.plan() for draft in drafts], metrics=metrics, sinks=sinks)
+    sources = [draft.plan() for draft in drafts]
+    plan = Plan(runner=runner, sources=sources, metrics=metrics, sinks=sinks, tests=tests)
     warnings = [*unknown_variables(environ), *_idle_parts(plan, declared, drafts)]
     return plan, warnings, endpoints(enrichers, declared.sinks, sinks)
 

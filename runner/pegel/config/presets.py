@@ -31,6 +31,11 @@ def names(folder: Path = FOLDER) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.toml"))
 
 
+def shipped_tests(name: str, folder: Path = FOLDER) -> Path:
+    """The configuration with the tests of a preset: its source with all that is optional, and `[[tests]]`."""
+    return folder / "tests" / f"{name}.toml"
+
+
 def read_preset(name: str, environ: Mapping[str, str], user: Node | None = None, folder: Path = FOLDER) -> Reading:
     """Read a preset; `user` is the word in the operator's file that asks for it."""
     data = (folder / f"{name}.toml").read_bytes()

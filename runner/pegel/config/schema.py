@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pegel import units
 from pegel.config.descriptions import option_texts, sections, written_default
-from pegel.config.entries import EnricherEntry, MetricEntry, SinkEntry, SourceEntry
+from pegel.config.entries import CaseEntry, EnricherEntry, MetricEntry, SinkEntry, SourceEntry
 from pegel.config.options import Option, alternatives, elements, options
 from pegel.config.presets import FOLDER, names
 from pegel.enrichers import BUILTIN as ENRICHERS
@@ -50,6 +50,7 @@ def schema(folder: Path = FOLDER) -> Schema:
             "enrichers": _list_of(EnricherEntry, _components(EnricherEntry, ENRICHERS)),
             "metrics": _list_of(MetricEntry, [_table(MetricEntry, {"optional": None})]),
             "sinks": _list_of(SinkEntry, _components(SinkEntry, SINKS, named=("name",))),
+            "tests": _list_of(CaseEntry, [_table(CaseEntry)]),
         },
         "additionalProperties": False,
         "$defs": {
