@@ -12,12 +12,16 @@ from pathlib import Path
 from engines.job import Job
 from pegel.pipeline import Runner
 from pegel.sinks import Point, Sink
+from pegel.units import Duration
 from simulation.crashes import CrashPoints, Database, SimulatedCrash
 from simulation.simulation import close_descriptors_into
 from simulation.world import SimClock
 
 MOMENT = 0.5
 """Seconds of simulated time that pass while there is nothing to do."""
+
+FENCE = 20.0
+"""Seconds for which a request that was given up may still arrive: twice the timeout of the sink."""
 
 MOST_STEPS = 20_000
 """Without any time passing; a runner that does more does not come to rest."""
@@ -40,6 +44,17 @@ class Watched(Sink):
     @property
     def remote(self) -> bool:
         return self.inner.remote
+
+    @property
+    def late(self) -> Duration:
+        return self.inner.late
+
+    @property
+    def view(self) -> bool:
+        return self.inner.view
+
+    def probe(self) -> Sequence[str]:
+        return self.inner.probe()
 
     def settle_in(self, directory: Path) -> None:
         self.inner.settle_in(directory)
@@ -133,9 +148,11 @@ class Lives:
         return self.deaths > deaths
 
     def finish(self) -> None:
-        """Read and deliver all there is, windows that are open included."""
+        """Read and deliver all there is, windows that are open included, and what is sent once more after a fence."""
         self._deliver()
         self.step(close_all=True)
+        self._deliver()
+        self.pass_time(FENCE)
         self._deliver()
         self.close()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engines.influxdb import Bucket
 from engines.job import Job, differences, ookla
-from engines.lives import Lives
+from engines.lives import FENCE, Lives
 from engines.proxy import (
     Exchange,
     Fault,
@@ -32,8 +32,8 @@ GOLDEN = keyed(oracle.GOLDEN.read_text(encoding="utf-8"))
 PIECE = "64KiB"
 """A fourteenth of the sample, so that there is something to die between."""
 
-FENCE = 20.0
-"""Seconds for which a request that was given up may still arrive: twice the timeout of the sink."""
+DEATHS = 12
+"""Of one story that dies anywhere."""
 
 STEP = 4.0
 """Seconds between two looks of the runner."""
@@ -63,9 +63,10 @@ def sample(directory: Path, bucket: Bucket, proxy: Proxy) -> Lives:
 def die_anywhere(directory: Path, bucket: Bucket, proxy: Proxy, seed: int) -> Told:
     """The sample, read by a runner that dies again and again, over an unreliable road."""
     lives, rng = sample(directory, bucket, proxy), random.Random(seed)
+    random.seed(seed)  # the product shakes its back-off with the global generator
     proxy.otherwise = unreliable(seed)
-    while lives.die(rng.randint(1, 200)):
-        pass
+    for _ in range(DEATHS):  # one that always dies in its first commit would never come to an end
+        lives.die(rng.randint(1, 600))
     lives.finish()
     return Told(lives.deaths, 0, [str(one) for one in differences(bucket.points(), GOLDEN)])
 
@@ -100,16 +101,17 @@ class Held:
         self._proxy.release()
 
 
-def arrive_late(directory: Path, bucket: Bucket, proxy: Proxy, seed: int) -> Told:
+def arrive_late(directory: Path, bucket: Bucket, proxy: Proxy, seed: int, minutes: int = 15) -> Told:
     """A live log, a road on which one request in three arrives late, behind newer ones, and a runner that dies."""
     rng = random.Random(seed)
+    random.seed(seed)  # the product shakes its back-off with the global generator
     with story(directory, bucket, proxy) as told:
         lives = told.lives
         road = Held(proxy, lives, rng)
-        for _ in range(round(15 * 60 / STEP)):
+        for _ in range(round(minutes * 60 / STEP)):
             told.turn(STEP)
             road.arrive()
-            if rng.random() < 0.05:
+            if rng.random() < 0.1:
                 lives.points.arm(rng.randint(1, 60))
         lives.points.arm(0)
         road.end()

@@ -11,13 +11,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engines.influxdb import EVERYTHING, Bucket
+from engines.influxdb import EVERYTHING, Bucket, Server
 from engines.job import Job
 from engines.proxy import Proxy
 from pegel.pipeline import Runner
 from pegel.pipeline.service import Service
 from prove.crowd import name, total
-from prove.influxdb import server
 from simulation.world import SimClock
 
 SOURCES = """
@@ -57,6 +56,7 @@ class Survived:
         memory_draining: The most while the backlog went out.
         simulated_in: Seconds that the hours took here.
         drained_in: Seconds until the server had it all.
+        drained_by: Seconds of CPU of this process for that.
         wrong: What is not as it must be, as sentences.
     """
 
@@ -70,6 +70,7 @@ class Survived:
     memory_draining: int = 0
     simulated_in: float = 0.0
     drained_in: float = 0.0
+    drained_by: float = 0.0
     wrong: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -79,24 +80,23 @@ class Survived:
             f" state {self.disk / 1e6:.0f} MB;"
             f" memory {self.memory_before / 1e6:.0f} MB before, at most {self.memory_most / 1e6:.0f} during,"
             f" {self.memory_draining / 1e6:.0f} draining; simulated in {self.simulated_in:.0f} s;"
-            f" drained in {self.drained_in:.1f} s: {len(self.wrong)} wrong"
+            f" drained in {self.drained_in:.1f} s ({self.drained_by:.1f} s of CPU): {len(self.wrong)} wrong"
         )
 
 
-def survive(hours: float, series: int) -> Survived:
-    """Run the story; everything is in a directory that is removed."""
-    with server() as (running, place):
-        minutes = WARM_UP + round(hours * 60)
-        first = int(time.time()) // 60 - minutes
-        with Proxy(running.address) as proxy:
-            sources = SOURCES.format(first=first, count=minutes, members=series)
-            job = Job(place / "job", running.bucket("outage"), sources, proxy.url)
-            survived = Survived(hours=hours, series=series)
-            _go_without(job, proxy, first, minutes, survived)
-            proxy.up()
-            _drain(job, survived)
-        survived.wrong += _differences(job.bucket, first, minutes, series)
-        return survived
+def survive(influxdb: Server, place: Path, *, hours: float, series: int) -> Survived:
+    """Run the story, with a new bucket of a server and in an empty directory."""
+    minutes = WARM_UP + round(hours * 60)
+    first = int(time.time()) // 60 - minutes
+    survived = Survived(hours=hours, series=series)
+    with Proxy(influxdb.address) as proxy:
+        sources = SOURCES.format(first=first, count=minutes, members=series)
+        job = Job(place / "job", influxdb.bucket(f"outage-{first}"), sources, proxy.url)
+        _go_without(job, proxy, first, minutes, survived)
+        proxy.up()
+        _drain(job, survived)
+    survived.wrong += _differences(job.bucket, first, minutes, series)
+    return survived
 
 
 def _go_without(job: Job, proxy: Proxy, first: int, minutes: int, survived: Survived) -> None:
@@ -130,12 +130,12 @@ def _drain(job: Job, survived: Survived) -> None:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    begun = time.monotonic()
+    begun, used = time.monotonic(), time.process_time()
     runner = Runner(job.plan())
     runner.open()
     undelivered = Service(runner, threading.Event()).run_once(close_all=True, patience=60.0)
     runner.close()
-    survived.drained_in = time.monotonic() - begun
+    survived.drained_in, survived.drained_by = time.monotonic() - begun, time.process_time() - used
     done.set()
     watcher.join()
     survived.memory_draining = most[0]

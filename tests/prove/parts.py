@@ -142,7 +142,8 @@ def influxdb(budget: Budget, seed: int) -> Finding:
 
 def outage(budget: Budget, seed: int) -> Finding:  # noqa: ARG001 - nothing in it is drawn
     """InfluxDB is away for hours while 10,000 series go on."""
-    survived = survive(budget.outage, series=10_000)
+    with real.server() as (running, place):
+        survived = survive(running, place, hours=budget.outage, series=10_000)
     return Finding(str(survived), survived.wrong)
 
 
