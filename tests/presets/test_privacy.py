@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import logging
 import re
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from pegel.pipeline.service import Service
 from pegel.samples.ookla_log import PROFILES, records
 from pegel.state import snapshots
 from presets import ookla_oracle as oracle
+from presets.canaries import everything_in
 from presets.ookla_run import Run
 
 NOON = 1_772_539_200.0
@@ -43,26 +42,6 @@ def canaries(log: bytes) -> set[bytes]:
         data = claims.get("data", {}) if isinstance(claims, dict) else {}
         found |= {str(data[name]).encode() for name in ("deviceId", "ip") if len(str(data.get(name, ""))) > 6}
     return found
-
-
-def everything_in(directory: Path) -> Iterator[tuple[str, bytes]]:
-    """All bytes below a directory, and what is compressed in its databases."""
-    for path in sorted(directory.rglob("*")):
-        if path.is_file():
-            yield path.name, path.read_bytes()
-        if path.suffix == ".db":
-            yield from unpacked(path)
-
-
-def unpacked(path: Path) -> Iterator[tuple[str, bytes]]:
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
-        for (table,) in database.execute("select name from sqlite_master where type = 'table'").fetchall():
-            for row in database.execute(f'select * from "{table}"'):
-                for cell in row:
-                    if isinstance(cell, bytes):
-                        with contextlib.suppress(zlib.error):  # most cells are not compressed
-                            yield f"{path.name}:{table}", zlib.decompressobj().decompress(cell)
-    database.close()
 
 
 def leaks(directory: Path, secrets: set[bytes]) -> list[tuple[str, bytes]]:
