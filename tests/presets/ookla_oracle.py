@@ -271,7 +271,7 @@ def text_of(data: Any, name: str) -> str | None:
 
 def read_ranges(table: Path) -> list[tuple[int, int, int, str, str | None]]:
     """(IP version, first address, last address, number, name) of the lines of an iptoasn table."""
-    found = []
+    found: list[tuple[int, int, int, str, str | None]] = []
     for line in table.read_text(encoding="utf-8").splitlines():
         first, last, number, _country, name = line.split("\t")
         start, end = ipaddress.ip_address(first), ipaddress.ip_address(last)

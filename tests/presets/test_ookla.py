@@ -15,7 +15,7 @@ import pytest
 from pegel.cli.preview import collect
 from pegel.samples.ookla_log import PROFILES, records
 from pegel.samples.rotation import RotatingLog, Rotation
-from pegel.sinks import ndjson
+from pegel.sinks import ndjson, prometheus
 from presets import ookla_oracle as oracle
 from presets.ookla_run import Key, Run, keyed
 
@@ -196,6 +196,23 @@ def test_what_is_no_record_is_rejected_for_the_reason_of_the_oracle(tmp_path: Pa
     counted = oracle.count(text.encode())
     assert run.rejects() == counted.rejects
     assert counted.records + sum(counted.rejects.values()) == 2 * len(FRAGMENTS)
+
+
+def test_prometheus_gets_the_same_under_names_that_speak(tmp_path: Path) -> None:
+    """A dashboard without InfluxDB asks for these."""
+    points = collect(Run(tmp_path, oracle.SAMPLE).plan(), snapshot=True)
+    families = {family.name: family for family in prometheus.families(points)}
+    minutely = "ookla_speedtest_minutely"
+    both = ("asn_minutely", "device_minutely", "app_minutely", "hourly", "daily", "app_daily")
+    assert set(families) == {
+        *(f"{minutely}_{value}" for value in ("tests", "users", "uploads", "downloads", "errors5xx")),
+        *(f"ookla_speedtest_{name}_{value}" for name in both for value in ("tests", "users")),
+        "ookla_speedtest_hello_minutely_records",
+        "asn_map_info",
+    }
+    (series,) = (labels for labels in families["asn_map_info"].series if ("asn", "64497") in labels)
+    assert series == (("asn", "64497"), ("asname", 'HAFENFUNK-AS Hafenfunk "Mobil" eG'))
+    assert all(family.help for family in families.values())
 
 
 def test_the_sample_has_something_of_everything() -> None:
