@@ -168,3 +168,16 @@ def test_no_bytes_and_no_mark_raise(data: bytes, mark: str, end: End) -> None:
 def test_options_that_contradict_are_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Csv(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (b"1,2,3", "it has 3 fields, not the number of 2"),
+        (b'1,"2', "a quote is not closed before a separator"),
+    ],
+)
+def test_a_text_that_is_no_record_says_why(text: bytes, why: str) -> None:
+    form = Csv(types={"a": "bigint", "b": "bigint"}, header=False)
+    assert form.why(text) == why
+    assert form.text(form.split(text + b"\n", End.FINAL).block, 0) == text

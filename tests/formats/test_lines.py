@@ -251,3 +251,29 @@ def test_records_are_those_of_the_rules(text: str) -> None:
     rows, rejects = oracle(data)
     assert result.rows == rows
     assert result.rejects == rejects
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "why"),
+    [
+        ({"template": "{a} {b:int}"}, "x y", "the template fits up to byte 0; what follows is not {a} {b:int}"),
+        ({"pattern": "(?P<a>[0-9]+)"}, "x", "the pattern is not found in it"),
+        ({"template": "{a} {b}", "record_start": "^!"}, "x y", "it does not begin as record_start says"),
+        ({"template": "{a} {b:int}"}, "x 5", ""),
+    ],
+)
+def test_a_text_that_is_no_record_says_why(options: dict[str, str], text: str, why: str) -> None:
+    assert Lines(**options).why(text.encode()) == why  # type: ignore[arg-type]
+
+
+def test_of_several_lines_the_one_that_fits_furthest_says_why() -> None:
+    """What follows a record that is cut off was written by somebody else."""
+    rule = Complete(column="request", starts="HI ", ends=" WS/1.0")
+    form = Lines(template='{t} "{request}" {n:int}', record_start="^t", until="complete", complete=[rule])
+    assert form.why(b't "HI x" 5\nsomething else\n') == 'request begins with "HI " and does not end with " WS/1.0"'
+
+
+def test_the_text_of_a_record_can_be_had_for_people() -> None:
+    form = Lines(template="{a} {b:int}")
+    frames = form.split(b"x 5\ny 6\n", End.FINAL)
+    assert [form.text(frames.block, row) for row in range(frames.records)] == [b"x 5", b"y 6"]

@@ -135,3 +135,17 @@ def test_every_line_is_a_row_or_a_reject_and_nothing_raises(lines: list[bytes], 
 def test_options_that_contradict_are_refused(types: dict[str, str], paths: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Ndjson(types=types, paths=paths)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (b'{"a": 1,}', "it is not JSON at character 8: "),
+        (b"[1]", "it is JSON, but no object"),
+        (b"\xff", "it is not JSON at character 0: "),
+    ],
+)
+def test_a_text_that_is_no_record_says_why(text: bytes, why: str) -> None:
+    form = Ndjson(types={"a": "bigint"})
+    assert form.why(text).startswith(why)
+    assert form.text(form.split(text + b"\n", End.FINAL).block, 0) == text.decode("utf-8", "replace").encode()

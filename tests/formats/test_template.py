@@ -138,3 +138,28 @@ def test_fields_and_literals_make_up_the_line(line: str) -> None:
         assert " - " not in client
         assert " [" not in session
         assert '] "' not in when
+
+
+@pytest.mark.parametrize(
+    ("line", "stop"),
+    [
+        ('a [t] "GET / HTTP/1.1" 200 5 x', None),
+        ("a b c", (0, "{client} [")),
+        ("a [t", (3, '{time}] "')),
+        ('a [t] "GET / HTTP/1.1" OK 5 x', (7, '{request}" {status:int} {_:int} ')),
+        ('[t] "GET', (0, "{client} [")),
+    ],
+)
+def test_a_line_says_how_far_it_fits(line: str, stop: tuple[int, str] | None) -> None:
+    """Whoever wrote the template needs the place where the log is of another opinion."""
+    template = Template('{client} [{time}] "{request}" {status:int} {_:int} {rest}')
+    assert template.stop(line.encode()) == stop
+
+
+@given(st.lists(PARTS, max_size=12).map("".join))
+def test_a_line_fits_to_its_end_exactly_if_it_matches(line: str) -> None:
+    data = line.encode()
+    template = Template(OOKLA)
+    stop = template.stop(data)
+    assert (stop is None) == (template.match(data) is not None)
+    assert stop is None or 0 <= stop[0] <= len(data)

@@ -23,6 +23,7 @@ COMMANDS = {
     "init": "Write a commented configuration to begin with.",
     "show": "Print a configuration with its presets spelled out.",
     "plan": "Say what a changed configuration would do to the state.",
+    "explain": "Show what becomes of a record, step by step.",
     "test": "Run the tests of a configuration.",
     "preview": "Print the points of the configured or given input, all windows closed.",
     "points": "Show the points of the embedded store.",

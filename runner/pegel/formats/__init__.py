@@ -106,3 +106,13 @@ class Format(ABC):
         A value that does not fit its column makes its own record a reject, never an exception.
         Runs on a worker thread; the batch owns all that is made here.
         """
+
+    # -- for people -------------------------------------------------------------------------------------
+
+    def text(self, block: Any, row: int) -> bytes:  # noqa: ARG002 (most blocks know)
+        """The text of one record of a block; empty where the format no longer has it."""
+        return b""
+
+    def why(self, text: bytes) -> str:  # noqa: ARG002 (a reason may say enough)
+        """Why a text is no record of this format: how far it fits, as a sentence without a word of the text."""
+        return ""

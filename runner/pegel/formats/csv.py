@@ -12,7 +12,7 @@ import numpy as np
 from pegel.arrow import Frame, Offsets, slices
 from pegel.formats import REJECT, ROW, End, Format, Frames
 from pegel.formats.columns import checked, finite
-from pegel.formats.framing import HOLE, SKIP, Cut, Judge, cut, in_order
+from pegel.formats.framing import HOLE, SKIP, Cut, Judge, clean, cut, in_order
 from pegel.formats.records import Marks, Mask, Records
 from pegel.table import Batch, Columns, Table, literal, quote
 from pegel.units import Size
@@ -167,6 +167,17 @@ class Csv(Format):
         listed = [ROW, f"{reject} as {REJECT}", *(f"{value} as {quote(name)}" for name, value in parts.items())]
         sql = f"select {', '.join(listed)} from {batch.register(Frame(frame))}"
         return batch.table(sql, {ROW: "BIGINT", REJECT: "VARCHAR", **chosen})
+
+    def text(self, block: Any, row: int) -> bytes:
+        assert isinstance(block, _Block)
+        return block.lines.text(row)
+
+    def why(self, text: bytes) -> str:
+        fields = self._reader.fields(clean(text.rstrip(b"\n")))
+        if fields is None:
+            return "a quote is not closed before a separator"
+        named = "that the header names" if self.header else f"of {len(self._names)}"
+        return f"it has {len(fields)} fields, not the number {named}"
 
     def _value(self, column: str, kind: str) -> str:
         text = column if self.null is None else f"nullif({column}, {literal(self.null)})"

@@ -12,7 +12,7 @@ import numpy as np
 from pegel.arrow import Frame, Offsets, slices
 from pegel.formats import REJECT, ROW, End, Format, Frames
 from pegel.formats.assembly import Assembled, completed_by_last, last_record, until_complete, until_next
-from pegel.formats.framing import Cut, Judge, cut, in_order
+from pegel.formats.framing import Cut, Judge, clean, cut, in_order
 from pegel.formats.opener import Opener, opener
 from pegel.formats.plain import Matched, Matcher
 from pegel.formats.records import Marks, Mask, Records
@@ -172,6 +172,17 @@ class Lines(Format):
         sql = self._shape.select(batch, block, chosen)
         return batch.table(sql, {ROW: "BIGINT", REJECT: "VARCHAR", **chosen})
 
+    def text(self, block: Any, row: int) -> bytes:
+        assert isinstance(block, _Block)
+        return block.records.text(row)
+
+    def why(self, text: bytes) -> str:
+        lines = [clean(line) for line in text.split(b"\n") if line] or [b""]
+        if self.record_start is not None and self._opener is not None and not self._opener.test(lines[0]):
+            return "it does not begin as record_start says"
+        tried = [self._shape.why(text) for text in (lines[0], *(join.join(lines) for join in self._join))]
+        return max(tried, key=lambda one: one[0])[1]
+
 
 def _value(column: str, kind: str, null: str | None) -> str:
     """SQL for a column of type `kind` from its text."""
@@ -197,6 +208,18 @@ class _Template:
         """The template fits, and the rules hold."""
         spans = self._template.match(text)
         return spans is not None and all(self._holds(text, spans[index], *rule) for index, *rule in self._rules)
+
+    def why(self, text: bytes) -> tuple[int, str]:
+        """How many bytes fit, and what does not: the template, or a rule; no words if all is well."""
+        stop = self._template.stop(text)
+        if stop is not None:
+            return stop[0], f"the template fits up to byte {stop[0]}; what follows is not {stop[1]}"
+        spans = self._template.match(text)
+        for index, starts, ends in self._rules:
+            if spans is not None and not self._holds(text, spans[index], starts, ends):
+                name = list(self.columns)[index]
+                return len(text), f'{name} begins with "{starts.decode()}" and does not end with "{ends.decode()}"'
+        return len(text) + 1, ""
 
     @staticmethod
     def _holds(text: bytes, span: Span, starts: bytes, ends: bytes) -> bool:
@@ -256,6 +279,10 @@ class _Pattern:
     def whole(self, text: bytes) -> bool:
         """The expression is found."""
         return bool(self._expression.found_in(Records.single(text))[0])
+
+    def why(self, text: bytes) -> tuple[int, str]:
+        """That the expression is not found; no words if it is."""
+        return (len(text), "") if self.whole(text) else (0, "the pattern is not found in it")
 
     def select(self, batch: Batch, block: _Block, chosen: Columns) -> str:
         records = block.records

@@ -87,6 +87,19 @@ class Ndjson(Format):
             sql = f"select {ROW}, {REJECT}, {empty} from ({sql})"
         return batch.table(sql, {ROW: "BIGINT", REJECT: "VARCHAR", **chosen})
 
+    def text(self, block: Any, row: int) -> bytes:
+        assert isinstance(block, Records)
+        return block.text(row)
+
+    def why(self, text: bytes) -> str:
+        try:
+            json.loads(text.decode("utf-8", "replace"))
+        except ValueError as error:
+            place = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else "it cannot be read"
+            return f"it is not JSON{place}: {reason.lower()}"
+        return "it is JSON, but no object"
+
     def _path(self, name: str) -> list[str]:
         return self.paths[name].split(".") if name in self.paths else [name]
 

@@ -108,6 +108,30 @@ class Template:
         found = self.regex.match(data, start, len(data) if end is None else end)
         return None if found is None else found.regs[1:]
 
+    def stop(self, data: bytes) -> tuple[int, str] | None:
+        """How far a record fits, in bytes, and the part of the template that should follow; None if all fits."""
+        at = 0
+        for number, step in enumerate(self.steps):
+            expression = b"".join(self._step(one) for one in self.steps[: number + 1])
+            found = re.compile(expression).match(data)
+            if found is None:
+                return at, self._written(step)
+            at = found.end()
+        return None
+
+    def _written(self, step: Step) -> str:
+        """A step as it stands in the template."""
+        parts = [] if step.field is None else [self._shown(step.field)]
+        parts.append(step.literals[0].decode())
+        for index, literal in zip(step.typed, step.literals[1:], strict=True):
+            parts += [self._shown(index), literal.decode()]
+        return "".join(parts)
+
+    def _shown(self, index: int) -> str:
+        field = self.fields[index]
+        kind = f"{field.type}({field.width})" if field.width else field.type
+        return f"{{{field.name or '_'}{f':{kind}' if kind else ''}}}"
+
     def _check(self, text: str) -> None:
         names = [field.name.lower() for field in self.fields if field.name]
         if not names:

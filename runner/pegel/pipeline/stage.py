@@ -21,7 +21,7 @@ from pegel.metrics.partials import Partials
 from pegel.plan import SourcePlan
 from pegel.sources import Piece, Position
 from pegel.state.keys import KeyRing
-from pegel.table import Batch, Table, literal, quote
+from pegel.table import Batch, Columns, Table, literal, quote
 
 FUTURE = 300 * 1_000_000
 """Microseconds that a record may be ahead of the wall clock before it is refused."""
@@ -106,6 +106,26 @@ def chunk(source: str, piece: Piece, frames: Frames, positions: Sequence[Positio
     )
 
 
+def labelled(plan: SourcePlan, table: Table) -> Table:
+    """The table with the labels of its source as columns."""
+    labels = {name: literal(value) for name, value in plan.labels.items()}
+    return table.with_columns(labels, dict.fromkeys(labels, "VARCHAR")) if labels else table
+
+
+def event_time(plan: SourcePlan, columns: Columns, read_at: int) -> str:
+    """SQL for the event time of a record in us: its own, or when it was read where the source has none."""
+    time = plan.time
+    return eventtime.expression(time.column, columns[time.column], time.format) if time else str(read_at)
+
+
+def refusal(read_at: int) -> str:
+    """SQL for the reason why a record is not counted, NULL if it is; `_t` is its time."""
+    return (
+        f"coalesce({REJECT}, case when {TIME} is null then 'bad_time'"
+        f" when {TIME} > {read_at + FUTURE} then 'future' end)"
+    )
+
+
 class SourceStage:
     """What happens to the records of one source; built once per plan."""
 
@@ -168,22 +188,12 @@ class SourceStage:
             chunk.block = None
 
     def _records(self, batch: Batch, number: int, chunk: Chunk) -> Table:
-        table = self.plan.format.table(batch, chunk.block, self._needed)
-        labels = {name: literal(value) for name, value in self.plan.labels.items()}
-        if labels:
-            table = table.with_columns(labels, dict.fromkeys(labels, "VARCHAR"))
+        table = labelled(self.plan, self.plan.format.table(batch, chunk.block, self._needed))
         for enricher, from_here in self._enrichers:
             table = enricher.enrich(table.only(from_here))
-        time = self.plan.time
-        when = (
-            eventtime.expression(time.column, table.columns[time.column], time.format) if time else str(chunk.read_at)
-        )
+        when = event_time(self.plan, table.columns, chunk.read_at)
         wanted = [quote(name) for name in table.columns if name in self._wanted]
-        reason = (
-            f"coalesce({REJECT}, case when {TIME} is null then 'bad_time'"
-            f" when {TIME} > {chunk.read_at + FUTURE} then 'future' end)"
-        )
-        picked = [*wanted, TIME, POSITION, f"{reason} as {REJECT}", f"{number} as {_CHUNK}"]
+        picked = [*wanted, TIME, POSITION, f"{refusal(chunk.read_at)} as {REJECT}", f"{number} as {_CHUNK}"]
         return batch.table(
             f"select {', '.join(picked)} from (select *, {when} as {TIME},"
             f" {chunk.position} + {ROW} as {POSITION} from ({table.sql}))",
