@@ -7,13 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from doubles import House, Keeping, metric, settle
 from pegel.metrics.definition import Metric, Value
+from pegel.pipeline import Runner
 from pegel.plan import Plan
 from pegel.units import Duration
+from simulation.crashes import CrashPoints, Database, SimulatedCrash
+from simulation.simulation import close_descriptors_into
 
 NOON = 1_772_539_200
 HOUR, DAY = 3600, 86_400
@@ -135,8 +139,6 @@ def test_a_sink_that_is_new_gets_all_with_the_next_window(tmp_path: Path) -> Non
         (kept,) = plan.sinks
         return replace(plan, sinks=[kept, replace(kept, name="second", sink=second)])
 
-    from pegel.pipeline import Runner
-
     for time in (240, 360):
         see(house, NOON + time, "x", life=False)
         runner = Runner(both(house.plan()), clock=house.clock)
@@ -144,6 +146,34 @@ def test_a_sink_that_is_new_gets_all_with_the_next_window(tmp_path: Path) -> Non
         settle(runner)
         runner.close()
     assert [p.start_us // 10**6 - NOON for p in second.received if ("key", "a") in p.labels] == [240]
+
+
+@pytest.mark.parametrize("name", ["before commit", "after commit"])
+def test_a_crash_repeats_and_loses_nothing(tmp_path: Path, name: str) -> None:
+    """What was said moves with the commit: killed before it the window speaks again, after it never."""
+    points = CrashPoints()
+    database = Database(points)
+    house = house_of(tmp_path / "house")
+    wanted = house_of(tmp_path / "wanted")
+    deaths = 0
+    for minute, user in enumerate("xxyyx"):
+        see(wanted, NOON + 120 * minute, user)
+        see(house, NOON + 120 * minute, user, life=False)
+        points.arm(3 + minute % 3, name)
+        for _ in range(2):  # the life that ends, and the one after it
+            runner = Runner(house.plan(), clock=house.clock, connect=database.connect)
+            try:
+                runner.open()
+                settle(runner)
+                runner.close()
+            except SimulatedCrash:
+                deaths += 1
+                points.dead = False
+                database.kill()
+                close_descriptors_into(tmp_path / "house")
+    house.run()
+    assert deaths > 3
+    assert said(house) == said(wanted)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
