@@ -182,6 +182,27 @@ def test_a_fence_survives_the_runner(depot: Depot) -> None:
     assert values(depot) == [2]
 
 
+def test_a_value_that_still_waits_is_newer_than_what_is_sent_once_more(depot: Depot) -> None:
+    """Both have revision 0 while the window is open."""
+    depot.turn(point(value=1))
+    fates(depot, "late 15", "stored", "stored")
+    depot.send()
+    depot.send()
+    depot.turn(point(value=2))
+    depot.send()
+    depot.turn(*under_way())
+    depot.turn(point(value=3))
+    depot.sink.server.pass_time(LATE + 1)
+    depot.turn()
+    depot.finish()
+    assert values(depot)[-1] == 3
+
+
+def under_way() -> list[Point]:
+    """So many points that as many requests are frozen as may be."""
+    return [point(window, str(key)) for window in range(1, 5) for key in range(3_000)]
+
+
 # -- dead letters -----------------------------------------------------------------------------------------
 
 
@@ -261,6 +282,17 @@ def test_a_newer_value_under_way_or_waiting_ends_the_letter_too(depot: Depot) ->
     assert retried(depot) == (0, 1)
     depot.finish()
     assert values(depot) == [9]
+
+
+def test_a_retry_does_not_replace_a_value_that_waits(depot: Depot) -> None:
+    refusing(depot, "a")
+    sent(depot, point(value=1))
+    depot.turn(*under_way())
+    depot.turn(point(value=2))
+    refusing(depot)
+    assert retried(depot) == (1, 0)
+    depot.finish()
+    assert values(depot)[-1] == 2
 
 
 def test_an_open_window_that_is_refused_again_and_again_is_one_letter(depot: Depot) -> None:

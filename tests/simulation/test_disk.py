@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -62,3 +63,36 @@ def test_senders_go_on_with_the_deliveries_that_they_hold(tmp_path: Path) -> Non
     runner.step()
     assert [bool(delivery.handed) or delivery.sent_points > 0 for delivery in held] == [True, True]
     runner.close()
+
+
+@pytest.mark.parametrize(
+    "read", ["from requests where sink", "from counters", "from letters", "from outbox where sink"]
+)
+def test_a_read_that_fails_is_waited_for_like_a_commit(read: str, tmp_path: Path) -> None:
+    """Handing over, our own metrics and looks for retries read outside of the turn's transaction."""
+    clock, points = SimClock(), CrashPoints()
+    files = SimFiles(clock)
+    start = round(clock.wall() * 1e6)
+    files.create(LOG, spell(Record(1, start, "a", 1, "u")) + spell(Record(2, start + 200_000_000, "a", 1, "u")))
+    receiver = Receiver("influx", overwrites=True)
+    sinks = [SimSink(receiver, points), SimSink(Receiver("file", overwrites=False), points), SimView(receiver, points)]
+    failures = [0]
+
+    def fail(_: CrashConnection, sql: str) -> str:
+        if read in sql and sql.startswith("select") and clock.wall() * 1e6 > start + 250_000_000 and failures[0] < 3:
+            failures[0] += 1
+            raise sqlite3.OperationalError("disk I/O error")
+        return sql
+
+    database = Database(points, fail)
+    stage = Stage(tmp_path, clock, files, database.connect, sinks, Timing(), "auto")
+    runner = Runner(plan(stage, File(path=LOG)), clock=clock, files=files, connect=database.connect)
+    runner.open()
+    for _ in range(60):
+        clock.advance(10.0)
+        with contextlib.suppress(StateError):
+            runner.step()
+    counts = {start: sent.values["n"] for (series, start), sent in receiver.points.items() if series[0] == "requests"}
+    runner.close()
+    assert failures[0] == 3
+    assert sum(counts.values()) == 2
