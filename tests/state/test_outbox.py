@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pegel.state import State
+from pegel.state.outbox import Outbox
+from pegel.state.schema import migrate
 
 
 @pytest.fixture
@@ -85,3 +88,42 @@ def test_one_sink_does_not_see_what_waits_for_another(state: State) -> None:
         state.outbox.put("a", "m", 60, b"x", 1, 0)
     assert state.outbox.oldest_waiting("b", 10) == []
     assert state.outbox.sinks() == {"a"}
+
+
+def test_no_question_about_what_waits_reads_or_sorts_all_of_it(state: State) -> None:
+    """After days without a sink it is hundreds of megabytes, and the questions come every few seconds."""
+    asked: list[str] = []
+    with state.transaction():
+        state.outbox.put("s", "m", 60, b"x" * 100, 1, 1_000)
+        state.connection.set_trace_callback(asked.append)
+        state.outbox.oldest_waiting("s", 1)
+        state.outbox.backlog("s")
+        state.outbox.drop("s", older_than=500, most_bytes=1)
+        state.connection.set_trace_callback(None)
+    plans = [plan for sql in asked if "from outbox" in sql for plan in plan_of(state, sql)]
+    assert [plan for plan in plans if "TEMP B-TREE" in plan] == []
+    assert [plan for plan in plans if "COVERING" not in plan and "metric=" not in plan] == [
+        "SEARCH outbox USING INDEX outbox_in_order (sink=?)"  # the oldest, of which only the first is read
+    ]
+
+
+def plan_of(state: State, sql: str) -> list[str]:
+    return [row[3] for row in state.connection.execute(f"explain query plan {sql}")]
+
+
+def test_the_size_of_a_backlog_is_that_of_what_waits_now(state: State) -> None:
+    with state.transaction():
+        state.outbox.put("s", "m", 60, b"x" * 100, 1, 0)
+        state.outbox.put("s", "m", 60, b"x" * 30, 1, 0)
+        state.outbox.put("s", "m", 120, b"x" * 5, 1, 0)
+    assert state.outbox.backlog("s").bytes == 35
+
+
+def test_a_backlog_of_an_older_state_keeps_its_size() -> None:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(connection, 2)
+    connection.execute("insert into outbox values ('s', 'm', 60, ?, 7, 0)", (b"x" * 40,))
+    migrate(connection)
+    backlog = Outbox(connection, boot=1).backlog("s")
+    assert (backlog.points, backlog.bytes) == (7, 40)
+    connection.close()

@@ -67,9 +67,9 @@ class Outbox:
     def put(self, sink: str, metric: str, pane: int, points: bytes, count: int, now: int) -> None:
         """Let packed points wait, in the place of those that wait already; part of the running transaction."""
         self._connection.execute(
-            "insert into outbox values (?, ?, ?, ?, ?, ?)"
-            " on conflict do update set points = excluded.points, count = excluded.count",
-            (sink, metric, pane, points, count, now),
+            "insert into outbox (sink, metric, pane, points, count, created, size) values (?, ?, ?, ?, ?, ?, ?)"
+            " on conflict do update set points = excluded.points, count = excluded.count, size = excluded.size",
+            (sink, metric, pane, points, count, now, len(points)),
         )
 
     def oldest_waiting(self, sink: str, most_points: int) -> list[Window]:
@@ -164,9 +164,9 @@ class Outbox:
         """How much a sink is behind."""
         points = size = 0
         oldest: int | None = None
-        for table, column in (("outbox", "points"), ("requests", "payload")):
+        for table, bytes_of in (("outbox", "size"), ("requests", "length(payload)")):
             n, length, created = self._connection.execute(
-                f"select coalesce(sum(count), 0), coalesce(sum(length({column})), 0), min(created)"
+                f"select coalesce(sum(count), 0), coalesce(sum({bytes_of}), 0), min(created)"
                 f" from {table} where sink = ?",
                 (sink,),
             ).fetchone()
@@ -184,7 +184,7 @@ class Outbox:
             lost += self._delete("sink = ? and created < ?", (sink, older_than))
         excess = 0 if most_bytes is None else self.backlog(sink).bytes - most_bytes
         rows = self._connection.execute(
-            "select metric, pane, length(points) from outbox where sink = ? order by pane, metric", (sink,)
+            "select metric, pane, size from outbox where sink = ? order by pane, metric", (sink,)
         )
         for metric, pane, size in rows.fetchall() if excess > 0 else ():
             if excess <= 0:

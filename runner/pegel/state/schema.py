@@ -138,11 +138,20 @@ create table letters (          -- points that a sink can never store
 ) without rowid;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SENDING)
+# After days without a sink what waits is hundreds of megabytes, which no question about it may read.
+_IN_ORDER = """
+alter table outbox add column size integer not null default 0;
+
+update outbox set size = length(points);
+
+create index outbox_in_order on outbox (sink, pane, metric, count, size, created);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SENDING, _IN_ORDER)
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the file to this program's schema, one version a transaction.
+def migrate(connection: sqlite3.Connection, to: int = len(MIGRATIONS)) -> None:
+    """Bring the file to this program's schema (or to an older one, if it is older yet), one version a transaction.
 
     Raises:
         StateError: The file was written by a newer program.
@@ -153,7 +162,7 @@ def migrate(connection: sqlite3.Connection) -> None:
             f"state.db has schema {version}, this program knows up to {len(MIGRATIONS)};"
             " use the newer pegel that wrote it"
         )
-    for number, script in enumerate(MIGRATIONS[version:], version + 1):
+    for number, script in enumerate(MIGRATIONS[version:to], version + 1):
         connection.execute("begin immediate")
         try:
             for statement in script.split(";\n"):
