@@ -7,7 +7,7 @@ state when it starts and thrown away with a turn that fails.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from pegel.metrics.partials import Pane, Partials
 from pegel.metrics.windows import Windows
 from pegel.pipeline.news import News
 from pegel.sinks import Histogram, Point, Value
-from pegel.state import State
+from pegel.state import State, claims
 from pegel.state.series import TOMBSTONE, Limits
 from pegel.state.windows import TOTAL, PaneRow
 
@@ -53,11 +53,13 @@ class Merged:
     Attributes:
         late: Records of windows that had closed.
         too_late: Records of windows that take no corrections any more; not counted in any number.
+        foreign: Records of windows that a back-fill has counted, or the runner beside it; the same.
         collapsed: Records counted in `__other__`.
     """
 
     late: int = 0
     too_late: int = 0
+    foreign: int = 0
     collapsed: int = 0
 
 
@@ -83,9 +85,16 @@ class LiveMetric:
         )
         state.windows.define(self.id, compiled.scalars, len(compiled.arrivals))
         self.heir: LiveMetric | None = None
+        self._foreign: Sequence[claims.Span] = ()
+        self._first: int | None = state.meta(claims.first_key(self.metric.name))
         self.fresh: dict[int, set[int]] = defaultdict(set)
         self.corrected: dict[int, set[int]] = defaultdict(set)
+        self.heed_claims()
         self._mark_open_windows()
+
+    def heed_claims(self) -> None:
+        """Know whose windows are not ours: that may change at any time, by another process."""
+        self._foreign = claims.from_text(self.state.meta(claims.foreign_key(self.metric.name)))
 
     def _mark_open_windows(self) -> None:
         """After a start nobody knows which early values were sent: all open windows count as changed."""
@@ -102,6 +111,7 @@ class LiveMetric:
     def merge(self, partials: Partials) -> Merged:
         """Merge a fold into the state; part of the running transaction."""
         merged = Merged()
+        self.heed_claims()
         horizon = self._horizon()
         closed = self.closed_before()
         places: dict[tuple[str, ...], int] = {}
@@ -110,6 +120,7 @@ class LiveMetric:
         extra = (0,) * len(self.compiled.arrivals)
         for pane, labels, records, earliest, scalars in sorted(partials.rows, key=lambda row: (row[3], row[1])):
             if not self._ours(pane):
+                merged.foreign += records if claims.is_in(self._foreign, pane) else 0
                 continue
             if pane < horizon:
                 merged.too_late += records
@@ -123,11 +134,19 @@ class LiveMetric:
             rows.append((pane, series, records, int(late), *scalars, *extra))
             if self.cumulative:
                 totals.append((TOTAL, self._total_series(labels, earliest, series), records, 0, *scalars, *extra))
+        self._note_first(row[0] for row in rows)
         self.state.windows.merge(self.id, rows)
         self.state.windows.merge((self.heir or self).id, totals)
         self._merge_buckets(partials, places, horizon)
         self._merge_sets(partials, places, horizon)
         return merged
+
+    def _note_first(self, panes: Iterable[int]) -> None:
+        """Remember for ever which window was the first that is shown: what is before it may be back-filled."""
+        first = min((pane for pane in panes if self._complete(pane)), default=None)
+        if first is not None and (self._first is None or first < self._first):
+            self._first = first
+            self.state.remember(claims.first_key(self.metric.name), first)
 
     def _total_series(self, labels: tuple[str, ...], time: int, series: int) -> int:
         """The series whose cumulative row a record goes to: the heir's, once there is one."""
@@ -140,6 +159,8 @@ class LiveMetric:
 
     def _ours(self, pane: int) -> bool:
         standing = self.standing
+        if claims.is_in(self._foreign, pane):
+            return False
         return (standing.since is None or pane >= standing.since) and (standing.until is None or pane < standing.until)
 
     def _merge_buckets(self, partials: Partials, places: Mapping[tuple[str, ...], int], horizon: int) -> None:
@@ -178,6 +199,8 @@ class LiveMetric:
         points = self._corrections(before)
         if after > before:
             points += self.first_close(before, after, incomplete=incomplete)
+        if self._foreign:  # a rolling window reaches farther than the records it was made of
+            points = [point for point in points if not claims.is_in(self._foreign, point.start_us)]
         self._advance(watermark)
         return points
 

@@ -41,7 +41,8 @@ class RollingMetric(LiveMetric):
 
     def merge(self, partials: Partials) -> Merged:
         """Merge a fold; the earliest pane decides where the first complete window may begin."""
-        first = min((row[0] for row in partials.rows), default=None)
+        self.heed_claims()
+        first = min((row[0] for row in partials.rows if self._ours(row[0])), default=None)
         if first is not None and self._begins_earlier(first):
             self.hold_back(first)
         return super().merge(partials)

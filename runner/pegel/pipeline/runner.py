@@ -7,6 +7,7 @@ import os
 import queue
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 
 from pegel.enrichers import Enricher
 from pegel.errors import StateError
@@ -51,6 +52,7 @@ class Runner:
         files: Files | None = None,
         connect: Connect = connect,
         accept_state_loss: bool = False,
+        beside: Path | None = None,
     ) -> None:
         """Prepare to run; nothing is opened before `open`.
 
@@ -60,8 +62,12 @@ class Runner:
             files: The file system that sources read.
             connect: How the state database is opened.
             accept_state_loss: Begin anew where the state is damaged and has no snapshot.
+            beside: State directory of the runner whose sinks these are, where it is not this one: what components
+                keep is there, and metrics about the runner itself are that one's.
         """
         self.plan = plan
+        self._home = beside or plan.runner.state
+        self._alone = beside is None
         self.clock: Clock = clock or SystemClock()
         self._files: Files = files or SystemFiles()
         self._connect = connect
@@ -92,7 +98,7 @@ class Runner:
         """
         settings = self.plan.runner
         for sink in self.plan.sinks:
-            sink.sink.settle_in(settings.state)
+            sink.sink.settle_in(self._home)
         self.engine = Engine(str(settings.state / "spill"), settings.memory)
         self.state = State(settings.state, self._connect, accept_loss=self._accept_state_loss)
         self.readers: list[Reader] = []
@@ -107,7 +113,7 @@ class Runner:
         """Make everything that works on the state."""
         settings = self.plan.runner
         for enricher in self._enrichers:
-            enricher.settle_in(settings.state)
+            enricher.settle_in(self._home)
         self._take_over()
         self._compiled = self._compile(registry.counting(self.state, self.plan.metrics))
         self.deliveries = [Delivery(sink, self.state, self.clock) for sink in self.plan.sinks if not sink.sink.view]
@@ -240,7 +246,8 @@ class Runner:
         if self._undone:
             self._start_over()
         now = round(self.clock.wall() * 1e6)
-        own = self._own.points(now, self.readers, self.turn, self.deliveries) if self._own.due(now) else []
+        due = self._alone and self._own.due(now)
+        own = self._own.points(now, self.readers, self.turn, self.deliveries) if due else []
         noticed, seen = self._noticed()
         try:
             self.turn.run(self._backlog, self._unsettled, self._news(), close_all=close_all, own=own, noticed=noticed)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from pegel import eventtime
 from pegel.enrichers import Enricher
@@ -20,7 +20,6 @@ from pegel.metrics.compiled import CompiledMetric
 from pegel.metrics.partials import Partials
 from pegel.plan import SourcePlan
 from pegel.sources import Piece, Position
-from pegel.state.keys import KeyRing
 from pegel.table import Batch, Columns, Table, literal, quote
 
 FUTURE = 300 * 1_000_000
@@ -43,6 +42,7 @@ class Chunk:
         positions: What the source committed itself to once these records are counted.
         read_at: Wall clock in us when the bytes were read.
         consumed: Bytes used up.
+        bound: Event time in us that the watermark does not pass with these records.
     """
 
     source: str
@@ -54,6 +54,7 @@ class Chunk:
     read_at: int
     consumed: int
     rejects: Mapping[str, int]
+    bound: int | None = None
 
 
 @dataclass
@@ -103,6 +104,7 @@ def chunk(source: str, piece: Piece, frames: Frames, positions: Sequence[Positio
         read_at=read_at,
         consumed=frames.consumed,
         rejects=rejects,
+        bound=piece.bound,
     )
 
 
@@ -126,10 +128,17 @@ def refusal(read_at: int) -> str:
     )
 
 
+class Keys(Protocol):
+    """Where the keys of distinct members are (`pegel.state.keys.KeyRing` fits)."""
+
+    def get(self, metric: int, epoch: int) -> bytes:
+        """The key of an epoch of a metric."""
+
+
 class SourceStage:
     """What happens to the records of one source; built once per plan."""
 
-    def __init__(self, plan: SourcePlan, metrics: Mapping[int, CompiledMetric], keys: KeyRing) -> None:
+    def __init__(self, plan: SourcePlan, metrics: Mapping[int, CompiledMetric], keys: Keys) -> None:
         self.plan = plan
         self._metrics = metrics
         self._keys = keys

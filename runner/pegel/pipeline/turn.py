@@ -171,14 +171,16 @@ class Turn:
             if partials is None:
                 continue
             merged = metric.merge(partials)
-            for name, count in (("late_total", merged.late), ("too_late_total", merged.too_late)):
+            counted = {"late": merged.late, "too_late": merged.too_late, "foreign": merged.foreign}
+            for name, count in counted.items():
                 if count:
-                    self._state.count(name, count, metric=metric.metric.name)
+                    self._state.count(f"{name}_total", count, metric=metric.metric.name)
             for reason, count in partials.unusable.items():
                 self._state.count("unusable_values_total", count, metric=metric.metric.name, reason=reason)
         for one in folded.chunks:
             self._state.positions.move(plan.name, one.chunk.positions)
-            newest = None if one.newest is None else min(one.newest, one.chunk.read_at)
+            limits = (one.chunk.read_at, *([] if one.chunk.bound is None else [one.chunk.bound]))
+            newest = None if one.newest is None else min(one.newest, *limits)
             self._advance(plan.name, one.chunk.partition, newest, one.chunk.read_at)
             self._count(plan.name, one)
 

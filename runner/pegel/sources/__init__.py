@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from pegel.formats import End
-from pegel.seams import Clock, Files
+from pegel.seams import Clock, Files, FileStat
 
 BUILTIN = {
     "file": "pegel.sources.file:File",
@@ -57,6 +57,8 @@ class Piece:
         end: What is known about the bytes that follow.
         seams: Offsets in `data` at which the next stream (the next file of a rotated log) begins.
         mark: The framer's mark that was consumed last.
+        bound: Event time in us that nothing is older than which comes behind this piece, where the source knows of
+            more that it has not begun; the watermark does not pass it.
     """
 
     partition: str
@@ -67,6 +69,21 @@ class Piece:
     end: End
     seams: Sequence[int] = ()
     mark: str = ""
+    bound: int | None = None
+
+
+@dataclass(frozen=True)
+class LogFile:
+    """A file that a source would read now.
+
+    Attributes:
+        live: It is written to; the others are archives.
+    """
+
+    name: str
+    stat: FileStat
+    packed: bool
+    live: bool
 
 
 @dataclass(frozen=True)
@@ -120,6 +137,14 @@ class Source(ABC):
 
     def doubts(self, files: Files) -> Sequence[str]:  # noqa: ARG002 (most sources have nothing to look at)
         """What `pegel check` should say about the outside world, as sentences; nothing of it is an error."""
+        return ()
+
+    def found(self, files: Files) -> Sequence[LogFile]:  # noqa: ARG002 (most sources read no files)
+        """The files that it would read if it began now: each log's archives, oldest first, then what is live.
+
+        Raises:
+            OSError: It cannot be looked at.
+        """
         return ()
 
     @abstractmethod

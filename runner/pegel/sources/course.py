@@ -19,7 +19,7 @@ from pegel.sources.content import Plain
 from pegel.sources.identity import Checkpoint, FileKey, Stream, crc_of_zeros
 from pegel.sources.inflate import Limits, UnreadyError
 from pegel.sources.reader import Reader
-from pegel.sources.rotation import Directory, Entry, is_packed_name, look
+from pegel.sources.rotation import Directory, Entry, is_packed_name, listing, look
 
 _FORGET_AFTER = 86_400.0
 """Seconds after which a finished stream without a file cannot be met any more."""
@@ -27,7 +27,12 @@ _FORGET_AFTER = 86_400.0
 
 @dataclass(frozen=True)
 class Settings:
-    """The options that every log of a source shares."""
+    """The options that every log of a source shares.
+
+    Attributes:
+        listed: All the files that there are, oldest first, and whether each is packed; nobody writes to them and
+            nothing follows the last one. None where a directory says what there is.
+    """
 
     archives: Sequence[str]
     rotation: Literal["auto", "rename", "copytruncate"]
@@ -38,6 +43,7 @@ class Settings:
     piece_size: int
     roots: Sequence[str]
     limits: Limits
+    listed: Sequence[tuple[str, bool]] | None = None
 
 
 def same_file(one: FileStat, other: FileStat) -> bool:
@@ -258,6 +264,8 @@ class Course:
     def look(self) -> Directory:
         """What is there now."""
         files = self.world.files
+        if self.settings.listed is not None:
+            return listing(files, self.settings.listed)
         self.home = files.resolve(self.path)
         homes = (self.home,) if self.home != self.path else ()
         return look(files, self.path, self.settings.archives, homes)

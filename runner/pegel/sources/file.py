@@ -12,12 +12,12 @@ from typing import Literal
 
 from pegel.errors import SourceError
 from pegel.seams import Files
-from pegel.sources import Piece, Position, Source, SourceStatus, World
+from pegel.sources import LogFile, Piece, Position, Source, SourceStatus, World
 from pegel.sources.course import Course, Settings
 from pegel.sources.identity import Stream
 from pegel.sources.inflate import Limits
 from pegel.sources.log import Log
-from pegel.sources.rotation import is_rotated_name, is_under
+from pegel.sources.rotation import is_packed_name, is_rotated_name, is_under, look
 from pegel.units import Duration, Size
 
 
@@ -114,6 +114,17 @@ class File(Source):
             return (f"{self.path} cannot be read now: {error.strerror or error}",)
         return ()
 
+    def found(self, files: Files) -> Sequence[LogFile]:
+        result: list[LogFile] = []
+        for path in self._live_paths(files):
+            home = files.resolve(path)
+            patterns = [pattern.replace("{path}", glob.escape(path)) for pattern in self.archives]
+            seen = look(files, path, patterns, (home,) if home != path else ())
+            result += [LogFile(one.name, one.stat, one.packed, live=False) for one in seen.archives]
+            if seen.live is not None:
+                result.append(LogFile(path, seen.live, is_packed_name(path), live=True))
+        return result
+
     def poll(self) -> Piece | None:
         now = self._world.clock.monotonic()
         if now - self._looked_at >= self.poll_interval:
@@ -157,7 +168,7 @@ class File(Source):
         """Find the live paths; a log stays known when its live file is gone for a while."""
         self._trouble = ""
         try:
-            found = self._live_paths()
+            found = self._live_paths(self._world.files)
         except OSError as error:
             self._trouble = f"{self.path} cannot be looked at: {error.strerror or error}"
             return
@@ -166,16 +177,16 @@ class File(Source):
                 self._add(path)
         self._skip_existing = False
 
-    def _live_paths(self) -> list[str]:
+    def _live_paths(self, files: Files) -> list[str]:
         """What `path` names, without archives of other paths and without second names of the same file."""
         if not glob.has_magic(self.path):
-            return [self.path] if self._is_allowed(self.path) else []
-        names = [name for name in self._world.files.glob(self.path) if self._is_allowed(name)]
+            return [self.path] if self._is_allowed(files, self.path) else []
+        names = [name for name in files.glob(self.path) if self._is_allowed(files, name)]
         live = [name for name in names if not any(other != name and is_rotated_name(other, name) for other in names)]
         seen: dict[object, str] = {}
         for name in sorted(live, key=lambda one: (one not in self._logs, one)):
             try:
-                stat = self._world.files.stat(name)
+                stat = files.stat(name)
             except FileNotFoundError:
                 continue  # a link to nothing, or just renamed
             except OSError:
@@ -185,11 +196,11 @@ class File(Source):
                 seen.setdefault((stat.dev, stat.ino), name)
         return sorted(seen.values())
 
-    def _is_allowed(self, name: str) -> bool:
+    def _is_allowed(self, files: Files, name: str) -> bool:
         """Whether a name leads to a place under the configured roots; a path that is spelt out may lead anywhere."""
         if not self.roots and not glob.has_magic(self.path):
             return True
-        return is_under(self._world.files, name, self.roots or (_literal_folder(self.path),))
+        return is_under(files, name, self.roots or (_literal_folder(self.path),))
 
     def _belongs(self, path: str) -> bool:
         """Whether a stored log is still one of ours: its path is configured, or was and nobody took its place."""

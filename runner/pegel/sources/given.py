@@ -1,102 +1,138 @@
-"""A source of files that were named one by one: read from front to back, once."""
+"""A source of files that were named one by one."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
-from pegel.errors import SourceError
-from pegel.formats import End
-from pegel.seams import OpenFile
+from pegel.seams import Files
 from pegel.sources import Piece, Position, Source, SourceStatus, World
+from pegel.sources.course import Course, Settings
+from pegel.sources.identity import Stream
+from pegel.sources.inflate import Limits
+from pegel.sources.log import Log
 
+_LOOK = 1.0
+"""Seconds between two looks at the files."""
 
-class _Raw(io.RawIOBase):
-    """An open file as a stream, for the decompressor."""
-
-    def __init__(self, file: OpenFile) -> None:
-        self._file = file
-        self._offset = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        data = self._file.pread(len(buffer), self._offset)
-        buffer[: len(data)] = data
-        self._offset += len(data)
-        return len(data)
+_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(kw_only=True)
 class Given(Source):
-    """Reads named files (plain or gzip) in the order given, as one log; for `preview`.
+    """Reads named files (plain or gzip) as one log, in the order given; for `preview` and `backfill`.
+
+    They are recognised by their content, as the archives of a live log are: what is there twice, plain and
+    packed, counts once, and after a restart each goes on where it was, whatever it is called by then. A file that
+    can never be read is put aside and counted.
 
     Options:
+        name: Of the log, in the positions.
         paths: The files, oldest first.
+        begins: Event time in us with which a file begins, by path, where it is known: the watermark waits for it.
         piece_size: Bytes offered at a time.
+        limits: What unpacking one file may cost.
     """
 
     guarantee = "replayable"
 
+    name: str = "given"
     paths: Sequence[str]
+    begins: Mapping[str, int] = field(default_factory=dict)
     piece_size: int = 8 * 2**20
-    _index: int = field(default=0, init=False, repr=False)
-    _rest: bytes = field(default=b"", init=False, repr=False)
-    _offset: int = field(default=0, init=False, repr=False)
-    _mark: str = field(default="", init=False, repr=False)
-    _stream: io.BufferedIOBase | None = field(default=None, init=False, repr=False)
+    limits: Limits = field(default_factory=Limits)
+    _log: Log | None = field(default=None, init=False, repr=False)
+    _counts: Counter[str] = field(default_factory=Counter, init=False, repr=False)
 
-    def open(self, world: World, positions: Sequence[Position]) -> None:  # noqa: ARG002 - it always starts at the front
-        self._files = world.files
+    def open(self, world: World, positions: Sequence[Position]) -> None:
+        self._world = world
+        self._counts = Counter()
+        self._number = max((position.order for position in positions), default=0)
+        self._looked_at = float("-inf")
+        streams = [Stream.restored(position) for position in sorted(positions, key=lambda one: one.order)]
+        marks = [str(position.cursor.get("mark", "")) for position in positions if not position.cursor.get("late")]
+        mark = marks[-1] if marks else ""
+        course = Course(self.name, self._settings(world.files), world, streams, mark, self._next, self._counts)
+        self._log = Log(course, skip=False)
 
     def poll(self) -> Piece | None:
-        if self._index >= len(self.paths):
-            return None
-        path = self.paths[self._index]
-        try:
-            if self._stream is None:
-                self._stream = self._opened(path)
-            fresh = self._stream.read(self.piece_size)
-        except (OSError, EOFError) as error:
-            raise SourceError(f"cannot read {path}: {error}") from error
-        end = End.MORE if fresh else End.FINAL
-        return Piece(
-            partition="given",
-            stream=path,
-            order=self._index,
-            offset=self._offset,
-            data=self._rest + fresh,
-            end=end,
-            mark=self._mark,
-        )
+        log, now = self._opened, self._world.clock.monotonic()
+        if now - self._looked_at >= _LOOK:
+            self._looked_at = now
+            log.look()
+        piece = log.poll()
+        return piece if piece is None else replace(piece, bound=self._bound(log.course))
 
-    def _opened(self, path: str) -> io.BufferedIOBase:
-        file = self._files.open(path)
-        raw = io.BufferedReader(_Raw(file), 2**18)
-        if raw.peek(2)[:2] != b"\x1f\x8b":
-            return raw
-        from isal import igzip
-
-        opened: io.BufferedIOBase = igzip.IGzipFile(fileobj=raw)  # type: ignore[no-untyped-call]
-        return opened
-
-    def consume(self, piece: Piece, count: int, mark: str) -> Sequence[Position]:
-        self._rest, self._mark = piece.data[count:], mark
-        self._offset += count
-        position = Position(piece.stream, piece.order, self._offset, {}, done=piece.end is End.FINAL)
-        if piece.end is End.FINAL:
-            self._index += 1
-            self._stream, self._rest, self._offset, self._mark = None, b"", 0, ""
-        return [position]
+    def consume(self, piece: Piece, count: int, mark: str) -> Sequence[Position]:  # noqa: ARG002 - the log knows it
+        return self._opened.consume(count, mark)
 
     def exhausted(self) -> bool:
-        return self._index >= len(self.paths)
+        return self._looked_at > float("-inf") and self._opened.exhausted()
 
     def status(self) -> SourceStatus:
-        return SourceStatus("idle" if self.exhausted() else "reading", partitions=frozenset({"given"}))
+        if self._log is None:
+            return SourceStatus("waiting")
+        course = self._log.course
+        state: Literal["reading", "idle", "waiting", "failing"] = "idle" if self.exhausted() else "reading"
+        if course.trouble:
+            state = "failing"
+        elif course.reason:
+            state = "waiting"
+        reason = course.trouble or course.reason
+        return SourceStatus(state, reason, self._log.lag, frozenset({self.name}), dict(self._counts))
 
     def close(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
+        if self._log is not None:
+            self._log.close()
+
+    def put_aside(self) -> list[str]:
+        """Why files were put aside, as sentences that name them."""
+        streams = self._opened.course.streams.values()
+        return [
+            f"{name}: {stream.fate.removeprefix('quarantined: ')}"
+            for stream in streams
+            if stream.fate.startswith("quarantined")
+            for name in stream.files
+        ]
+
+    @property
+    def _opened(self) -> Log:
+        assert self._log is not None
+        return self._log
+
+    def _bound(self, course: Course) -> int | None:
+        """The earliest time with which one of the files begins that were not begun yet."""
+        times = [self.begins.get(entry.name) for entry in course.unread() if not course.is_front(entry)]
+        return min((time for time in times if time is not None), default=None)
+
+    def _settings(self, files: Files) -> Settings:
+        return Settings(
+            archives=(),
+            rotation="rename",
+            flush_timeout=0.0,
+            rotate_wait=0.0,
+            archive_wait=0.0,
+            archive_max_age=0.0,
+            piece_size=self.piece_size,
+            roots=("/",),
+            limits=self.limits,
+            listed=[(path, is_packed(files, path)) for path in self.paths],
+        )
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
+
+
+def is_packed(files: Files, path: str) -> bool:
+    """Whether a file is gzip, whatever its name says; false where it cannot be opened."""
+    try:
+        file = files.open(path)
+    except OSError:
+        return False
+    try:
+        return file.pread(2, 0) == _MAGIC
+    finally:
+        file.close()

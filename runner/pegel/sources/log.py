@@ -206,7 +206,9 @@ class Log:
             return False
         if course.is_live(reader):
             return not reader.is_plain
-        return self._follows() and reader.is_quiet(course.now, self._world.clock.wall(), course.settings.rotate_wait)
+        if not self._follows() and course.settings.listed is None:
+            return False
+        return reader.is_quiet(course.now, self._world.clock.wall(), course.settings.rotate_wait)
 
     def _follows(self) -> bool:
         """Whether the front was rotated and something follows it."""
@@ -292,7 +294,7 @@ class Log:
         course = self.course
         if self._flushed or not len(course.chain) or self._work is not None:
             return None
-        final = course.front is None and is_packed_name(course.path)
+        final = course.front is None and (is_packed_name(course.path) or course.settings.listed is not None)
         if not final and course.now - self._fresh_at < course.settings.flush_timeout:
             return None
         self._flushed = True

@@ -96,6 +96,20 @@ def look(files: Files, live: str, archives: Sequence[str], homes: Sequence[str] 
     return Directory(seen, _by_age(live, entries), tuple(unfinished), foreign)
 
 
+def listing(files: Files, listed: Sequence[tuple[str, bool]]) -> Directory:
+    """Look at files that were named one by one, oldest first; those that are gone by now are left out."""
+    entries: list[Entry] = []
+    unfinished: list[tuple[str, int]] = []
+    for name, packed in listed:
+        try:
+            entries.append(Entry(name, files.stat(name), packed))
+        except FileNotFoundError:
+            continue
+        except OSError:
+            unfinished.append((name, -1))
+    return Directory(None, tuple(entries), tuple(unfinished))
+
+
 def is_under(files: Files, name: str, roots: Iterable[str]) -> bool:
     """Whether a name, every link followed, leads to a place below one of the directories.
 

@@ -1,0 +1,116 @@
+"""`pegel backfill`: old archives into the configured sinks, beside the runner."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pegel.cli.backfill_summary import Summary
+    from pegel.pipeline.backfill import Prepared
+    from pegel.pipeline.runner import Runner
+    from pegel.plan import Plan
+
+
+def backfill(
+    config: Annotated[Path, typer.Argument(help="The configuration.", envvar="PEGEL_CONFIG")],
+    files: Annotated[
+        list[Path], typer.Argument(help='Archives (plain or .gz), directories of them, patterns such as "/old/*.gz".')
+    ],
+    source: Annotated[str | None, typer.Option(help="Whose log they are; needed if there are several.")] = None,
+    name: Annotated[str | None, typer.Option("--id", help="Name of the back-fill; that of the source if none.")] = None,
+    before: Annotated[
+        str | None, typer.Option(help="Only windows up to here: a time such as 2026-03-01T00:00:00Z.")
+    ] = None,
+    patience: Annotated[str, typer.Option(help="How long a sink may fail before it is given up.")] = "30s",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")] = False,
+) -> None:
+    """Read old archives into the sinks, exactly once, while the runner goes on.
+
+    Files may come in any order and twice (plain and packed): each record counts once, oldest first. Only windows
+    that end before the first one that the runner has ever shown are made, so no point of the runner is replaced by
+    a smaller one; what is left out is said. Memory stays small and all cores work.
+
+    Stopped or killed, it goes on with the same command where it was; one that has finished changes nothing. Files
+    that are younger can be added under the same --id, older ones need another.
+
+    Examples:
+        pegel backfill /etc/pegel/config.toml /var/backups/ookla
+            Everything in a directory, and below it.
+        pegel backfill config.toml "/old/2025-*/access.log*.gz" --source ookla --id year-2025
+            A pattern, for one of several sources.
+        pegel backfill config.toml /old --before 2026-01-01T00:00:00Z --quiet
+            From a script, last year only.
+
+    Exit codes:
+        1: something could not be read or delivered; the same command tries again
+    """
+    from pegel import logs
+    from pegel.cli.backfill_files import expanded
+    from pegel.cli.backfill_summary import introduction, say
+    from pegel.cli.times import moment
+    from pegel.config import load
+    from pegel.pipeline import backfill as work
+    from pegel.units import duration
+
+    plan = load(config)
+    logs.set_up("warning", plan.runner.log_format)
+    chosen = _source(plan, source)
+    cut = None if before is None else moment(before, "--before")
+    identity = _identity(name or chosen)
+    prepared = work.prepare(plan, chosen, identity, expanded(files), before=cut)
+    say(introduction(prepared, identity), quiet=quiet)
+    if not prepared.files:
+        raise typer.Exit(1 if any(one.broken for one in prepared.skipped) else 0)
+    runner = prepared.runner()
+    stop = threading.Event()
+    facts = _run(prepared, runner, stop, duration(patience), quiet=quiet)
+    say(facts.lines, quiet=quiet)
+    for line in facts.wrong:
+        typer.echo(line, err=True)
+    if stop.is_set():
+        typer.echo("stopped; the same command goes on exactly here", err=True)
+        raise typer.Exit(130)
+    if facts.wrong:
+        raise typer.Exit(1)
+
+
+def _run(prepared: Prepared, runner: Runner, stop: threading.Event, patience: float, *, quiet: bool) -> Summary:
+    """Read and send everything; returns what came of it."""
+    from pegel.cli.backfill_progress import shown
+    from pegel.cli.backfill_summary import summary
+    from pegel.cli.stopping import stop_on_signals
+    from pegel.pipeline.backfill import finish
+    from pegel.pipeline.service import Service
+
+    stop_on_signals(stop)
+    runner.open()
+    try:
+        with shown(prepared, runner, quiet=quiet):
+            left = Service(runner, stop).run_once(close_all=True, patience=patience)
+        if not stop.is_set() and runner.caught_up():
+            finish(runner)
+        return summary(prepared, runner, left)
+    finally:
+        runner.close()
+
+
+def _source(plan: Plan, wanted: str | None) -> str:
+    names = [one.name for one in plan.sources]
+    if wanted is None and len(names) > 1:
+        raise typer.BadParameter(f"say which source the files belong to: {', '.join(names)}", param_hint="--source")
+    chosen = wanted or names[0]
+    if chosen not in names:
+        raise typer.BadParameter(f"there is no source {chosen}; there are: {', '.join(names)}", param_hint="--source")
+    return chosen
+
+
+def _identity(name: str) -> str:
+    import re
+
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}", name):
+        raise typer.BadParameter("a name of letters, digits, dots, dashes and underscores", param_hint="--id")
+    return name
