@@ -176,7 +176,7 @@ def test_a_crash_repeats_and_loses_nothing(tmp_path: Path, name: str) -> None:
     assert said(house) == said(wanted)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_division_into_lives_says_the_same(tmp_path: Path, data: st.DataObject) -> None:
     """Cron once a minute, the service, a crash after every commit: the same rows, none twice."""
