@@ -199,6 +199,16 @@ def talk(server: FakeWhois, timeout: float = 5.0, asked: list[bytes] = ASKED) ->
     return ask(("127.0.0.1", server.port), asked, timeout)
 
 
+def narrow(server: tuple[str, int], timeout: float) -> socket.socket:
+    """A connection that takes little at a time."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.settimeout(timeout)
+    connection.connect(server)
+    return connection
+
+
 def test_a_query_is_one_connection_in_bulk_mode() -> None:
     with FakeWhois(ROUTES) as server:
         answer = talk(server)
@@ -209,9 +219,10 @@ def test_a_query_is_one_connection_in_bulk_mode() -> None:
 
 def test_a_server_that_answers_while_it_is_asked_is_heard() -> None:
     """Two that only send wait for each other for ever."""
-    asked = [bytes([first, second, third, 0]) for first in (1, 2) for second in range(10) for third in range(250)]
+    asked = [bytes([1, number // 250, number % 250, 0]) for number in range(5000)]
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
 
     def serve() -> None:
         connection, _ = listener.accept()
@@ -225,7 +236,7 @@ def test_a_server_that_answers_while_it_is_asked_is_heard() -> None:
 
     thread = threading.Thread(target=serve)
     thread.start()
-    answer = ask(listener.getsockname(), asked, 10.0)
+    answer = ask(listener.getsockname(), asked, 10.0, narrow)
     thread.join(10)
     listener.close()
     assert len(answer.origins) == 5000
@@ -269,22 +280,32 @@ def test_a_server_that_answers_something_else_is_trouble(reply: bytes) -> None:
         assert talk(server).trouble == "it does not answer the question"
 
 
-def test_a_server_that_hangs_up_early_has_not_answered_all() -> None:
+@pytest.mark.parametrize("politely", [True, False])
+def test_a_server_that_hangs_up_early_has_not_answered_all(politely: bool) -> None:
     """What it did not hear must not be taken for what nobody announces."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener, done = socket.create_server(("127.0.0.1", 0)), threading.Event()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
 
     def serve() -> None:
         connection, _ = listener.accept()
-        connection.recv(10)
-        connection.close()
+        with connection:
+            connection.sendall(row(address="1.0.0.0", prefix="1.0.0.0/24").encode())
+            if politely:
+                connection.shutdown(socket.SHUT_WR)
+                done.wait(10)
 
     thread = threading.Thread(target=serve)
     thread.start()
-    answer = ask(listener.getsockname(), [bytes([1, n % 250, n // 250, 0]) for n in range(5000)] * 60, 5.0)
+    asked = [bytes([1, number // 250, number % 250, 0]) for number in range(50_000)]
+    answer = ask(listener.getsockname(), asked, 5.0, narrow)
+    done.set()
     thread.join(5)
     listener.close()
     assert not answer.complete
     assert answer.trouble
+    if politely:
+        assert answer.trouble == "it hung up before it had heard the question"
+        assert list(answer.origins) == asked[:1]
 
 
 def test_a_name_that_cannot_be_is_trouble_and_no_exception() -> None:

@@ -143,12 +143,15 @@ class Inquiry:
             self._news.notify_all()
 
     def _worth_waiting(self) -> bool:
-        """Whether another thread asks, the server answers, and it may be asked soon."""
+        """Whether another thread asks, the last wait was not in vain, and the server may be asked soon."""
         tended = self._tended_by not in (None, threading.get_ident())
-        return tended and self._pause() < self._options.wait and not self._failures and not self._late
+        return tended and self._pause() < self._options.wait and not self._late
 
     def _wait_for(self, missing: Collection[bytes]) -> None:
-        """Wait for answers. After one wait that was too short nobody waits until the server has answered again."""
+        """Wait for answers, but not for a server that fails.
+
+        After one wait that was too short nobody waits until the server has answered again.
+        """
         gone = self._news.wait_for(lambda: self._failures or self._is_settled(missing), self._options.wait)
         self._late = self._late or not gone
 
