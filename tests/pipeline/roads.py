@@ -63,6 +63,7 @@ class Road(Sink):
     server: Server
     fate: Callable[[], str] = lambda: "stored"
     allowance: float = LATE
+    repaired: bool = False
 
     @property
     def overwrites(self) -> bool:
@@ -76,13 +77,16 @@ class Road(Sink):
     def late(self) -> Duration:
         return Duration(self.allowance)
 
+    def mended(self) -> bool:
+        return self.repaired
+
     def encode(self, points: Sequence[Point]) -> bytes:
         return pack(points)
 
     def send(self, payload: bytes) -> None:
         fate = self.fate()
         if fate == "unreachable":
-            raise Retryable("refused", unsure=False)
+            raise Retryable("refused", after=60.0, unsure=False)
         if fate.startswith("late"):
             self.server.under_way.append((self.server.clock.now + float(fate.split()[1]), unpack(payload)))
         if fate.startswith(("lost", "late")):

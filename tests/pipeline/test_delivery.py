@@ -203,6 +203,24 @@ def under_way() -> list[Point]:
     return [point(window, str(key)) for window in range(1, 5) for key in range(3_000)]
 
 
+# -- patience -------------------------------------------------------------------------------------------------
+
+
+def test_it_is_tried_again_when_the_server_said_and_at_once_when_it_was_mended(depot: Depot) -> None:
+    """A revoked token is asked about once a minute; a new one in its file is used within seconds."""
+    depot.turn(point(value=1))
+    fates(depot, "unreachable", "unreachable", "stored")
+    depot.send()
+    depot.clock.now += 59
+    assert depot.delivery.send_one() is None
+    depot.clock.now += 1
+    assert depot.delivery.send_one() is not None
+    assert depot.delivery.patience() <= 2.0
+    depot.sink.repaired = True
+    assert depot.delivery.send_one() is not None
+    assert values(depot) == [1]
+
+
 # -- dead letters -----------------------------------------------------------------------------------------
 
 

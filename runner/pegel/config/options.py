@@ -164,7 +164,10 @@ def _problem(cls: type, node: Node, fact: Any, also: Sequence[str]) -> Problem:
     loc: KeyPath = tuple(part for part in fact["loc"])
     if fact["type"] == "missing":
         parent, _ = _locate(node, loc[:-1])
-        return parent.problem(MISSING, missing=str(loc[-1]))
+        option = options(cls).get(str(loc[-1])) if len(loc) == 1 else None
+        secret = option is not None and Secret in alternatives(option.hint)
+        text = f"{MISSING}; write it, or the name of a file that holds it in {loc[-1]}_file" if secret else MISSING
+        return parent.problem(text, missing=str(loc[-1]))
     place, path = _locate(node, loc)
     if fact["type"] == "extra_forbidden":
         known = [*_known(cls, path[:-1]), *(also if len(path) == 1 else ())]
@@ -194,7 +197,7 @@ def _without_consequences(problems: Sequence[Problem]) -> list[Problem]:
     return [
         problem
         for problem in problems
-        if problem.message != MISSING or tuple(problem.path.rpartition(".")[::2]) not in meant
+        if not problem.message.startswith(MISSING) or tuple(problem.path.rpartition(".")[::2]) not in meant
     ]
 
 
