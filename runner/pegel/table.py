@@ -8,7 +8,7 @@ types; enrichers and metrics build on it and nothing runs until rows are asked f
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -188,3 +188,9 @@ class Table:
         return [
             row[0] for row in self.batch.query(f"select distinct {name} from ({self.sql}) where {name} is not null")
         ]
+
+
+def union(tables: Sequence[Table]) -> Table:
+    """The rows of tables that have the same columns, one after another."""
+    first = tables[0]
+    return first.batch.table(" union all ".join(f"({table.sql})" for table in tables), first.columns)

@@ -223,9 +223,9 @@ class _Records:
 
     def _timed(self, table: Table) -> Table:
         """The last table with the event time and the final word on whether a record is refused."""
-        when = event_time(self._source, table.columns, self._read_at)
+        when = event_time(self._source, table.columns, str(self._read_at))
         sql = f"select *, {when} as {TIME}, {ROW} as {POSITION} from ({table.sql})"
-        sql = f"select * exclude ({REJECT}), {refusal(self._read_at)} as {REJECT} from ({sql})"
+        sql = f"select * exclude ({REJECT}), {refusal(str(self._read_at))} as {REJECT} from ({sql})"
         columns = {**table.columns, TIME: "BIGINT", POSITION: "BIGINT", REJECT: "VARCHAR"}
         return self._batch.keep(self._batch.table(sql, columns))
 
