@@ -208,12 +208,18 @@ def _run(*command: object) -> str:
 
 
 def _end(runner: subprocess.Popen[bytes], number: int) -> str:
-    """End a runner; what it said if it had ended already, or ends otherwise than asked."""
+    """End a runner; what it said if it had ended already, or ends otherwise than asked.
+
+    One that is so young that it does not listen to signals yet dies of SIGTERM like any program.
+    """
     ended_by_itself = runner.poll() is not None
     runner.send_signal(number)
     _, said = runner.communicate(timeout=60)
-    well = runner.returncode == (0 if number == signal.SIGTERM else -number)
-    return "" if well and not ended_by_itself else f"the runner ended with {runner.returncode}: {said.decode()}"
+    return (
+        ""
+        if runner.returncode in (0, -number) and not ended_by_itself
+        else f"the runner ended with {runner.returncode}: {said.decode()}"
+    )
 
 
 def _points(records: list[Record]) -> dict[Key, dict[str, Value]]:
