@@ -40,8 +40,8 @@ def explain(
     and for each metric whether it counts, in which window, under which labels, and what the values of a window
     would be that holds this record alone.
 
-    Nothing is counted or sent, and no server is asked. Values of private columns are shown as ***, since what is shown gets copied into
-    messages; --private shows them. At most 20 records are explained.
+    Nothing is counted or sent, and no server is asked. Values of private columns are shown as ***, since what is
+    shown gets copied into messages; --private shows them. At most 20 records are explained.
 
     Examples:
         tail -1 access.log | pegel explain
