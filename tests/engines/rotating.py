@@ -215,11 +215,9 @@ def _end(runner: subprocess.Popen[bytes], number: int) -> str:
     ended_by_itself = runner.poll() is not None
     runner.send_signal(number)
     _, said = runner.communicate(timeout=60)
-    return (
-        ""
-        if runner.returncode in (0, -number) and not ended_by_itself
-        else f"the runner ended with {runner.returncode}: {said.decode()}"
-    )
+    if runner.returncode in (0, -number) and not ended_by_itself:
+        return ""
+    return f"the runner ended with {runner.returncode}: {said.decode()}"
 
 
 def _points(records: list[Record]) -> dict[Key, dict[str, Value]]:
