@@ -188,7 +188,11 @@ class SourceStage:
         full = [(number, chunk) for number, chunk in enumerate(chunks) if chunk.block is not None and chunk.records]
         if not full:
             return folded
-        kept = batch.keep_all(self._parse(batch, full))
+        facts = {
+            "read_at": [chunk.read_at for chunk in chunks],
+            "positions": [chunk.position for chunk in chunks],
+        }
+        kept = batch.keep_all(self._parse(batch, full), facts)
         self._tally(batch, kept, folded)
         if any(one.records for one in folded.chunks):
             spoiled = any(len(one.rejects) > len(one.chunk.rejects) for one in folded.chunks)
@@ -206,21 +210,23 @@ class SourceStage:
                 chunk.block = None
 
     def _parsed(self, batch: Batch, number: int, chunk: Chunk) -> Table:
-        """The records of one chunk, and what is the same for all of them."""
         table = self.plan.format.table(batch, chunk.block, self._needed)
-        own = {_CHUNK: str(number), _READ: f"{chunk.read_at}::bigint", POSITION: f"{chunk.position} + {ROW}"}
-        return table.with_columns(own, {_CHUNK: "INTEGER", _READ: "BIGINT", POSITION: "BIGINT"})
+        return table.with_columns({_CHUNK: str(number)}, {_CHUNK: "INTEGER"})
 
     def _records(self, table: Table) -> Table:
-        """All that is computed of parsed records: enrichers, event time, and whether they can be used."""
+        """All that is computed of parsed records: enrichers, event time, and whether they can be used.
+
+        What differs from one group of chunks to the next is in parameters, so that the text is always the same.
+        """
         table = labelled(self.plan, table)
         for enricher, from_here in self._enrichers:
             table = enricher.enrich(table.only(from_here))
-        when = event_time(self.plan, table.columns, _READ)
-        timed = table.with_columns({TIME: when}, {TIME: "BIGINT"})
-        kept = {name: kind for name, kind in timed.columns.items() if name in self._kept}
+        own = {_READ: f"$read_at[{_CHUNK} + 1]", POSITION: f"$positions[{_CHUNK} + 1] + {ROW}"}
+        table = table.with_columns(own, dict.fromkeys(own, "BIGINT"))
+        table = table.with_columns({TIME: event_time(self.plan, table.columns, _READ)}, {TIME: "BIGINT"})
+        kept = {name: kind for name, kind in table.columns.items() if name in self._kept}
         picked = [*map(quote, kept), f"{refusal(_READ)} as {REJECT}"]
-        return table.batch.table(f"select {', '.join(picked)} from ({timed.sql})", {**kept, REJECT: "VARCHAR"})
+        return table.batch.table(f"select {', '.join(picked)} from ({table.sql})", {**kept, REJECT: "VARCHAR"})
 
     def _tally(self, batch: Batch, kept: Table, folded: Folded) -> None:
         rows = batch.query(
