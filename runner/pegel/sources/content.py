@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections import deque
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -82,15 +83,23 @@ class Packed:
 class Kept:
     """A small packed file whose content is still in memory from its verification."""
 
-    def __init__(self, file: OpenFile, data: bytes) -> None:
+    def __init__(self, file: OpenFile, pieces: Iterable[bytes]) -> None:
         self._file = file
-        self._data = data
+        self._pieces = deque(pieces)
         self.place = 0
 
     def read(self, size: int) -> bytes:
-        data = self._data[self.place : self.place + size]
-        self.place += len(data)
-        return data
+        taken: list[bytes] = []
+        room = size
+        while self._pieces and room > 0:
+            piece = self._pieces.popleft()
+            if len(piece) > room:
+                self._pieces.appendleft(piece[room:])
+                piece = piece[:room]
+            taken.append(piece)
+            room -= len(piece)
+        self.place += size - room
+        return b"".join(taken)
 
     def stat(self) -> FileStat:
         return self._file.stat()
@@ -109,7 +118,7 @@ class Survey:
         at: CRC of the bytes before each of the offsets that were asked for and reached.
         head: The first bytes.
         tail: The last bytes.
-        data: All bytes, where there are few.
+        pieces: All bytes, where there are few.
     """
 
     length: int = 0
@@ -117,7 +126,7 @@ class Survey:
     at: dict[int, int] = field(default_factory=dict)
     head: bytes = b""
     tail: bytes = b""
-    data: bytes | None = b""
+    pieces: Sequence[bytes] | None = ()
 
     def add(self, data: bytes, marks: list[int]) -> None:
         """Account for the next bytes; `marks` are the offsets to come whose CRC is wanted, ascending."""
@@ -159,7 +168,7 @@ def survey(content: Content, probes: Iterable[int], *, until: int | None = None,
             pieces.append(data)
             pieces = pieces if found.length <= keep else None
         yield
-    found.data = b"".join(pieces) if pieces is not None else None
+    found.pieces = pieces
     return found
 
 

@@ -139,7 +139,7 @@ class Inspector:
 
     def _remember(self, key: FileKey, found: Survey) -> None:
         for other in self._whole.values():
-            other.data = None  # one small archive in memory at a time
+            other.pieces = None  # one small archive in memory at a time
         self._whole[key] = found
 
     def fit(self, entry: Entry, stream: Stream, read: Checkpoint, before: Checkpoint) -> Steps[Fit]:
@@ -312,9 +312,9 @@ class Inspector:
     def _packed_at(self, file: OpenFile, entry: Entry, place: int) -> Steps[tuple[Content, bytes, bytes]]:
         known = self._whole.get(FileKey.of(entry.stat))
         content: Content
-        if known is not None and known.data is not None:
-            content = Kept(file, known.data)
-            known.data = None
+        if known is not None and known.pieces is not None:
+            content = Kept(file, known.pieces)
+            known.pieces = None
         else:
             content = Packed(file, self._limits)
         tail = yield from skip(content, place)

@@ -138,7 +138,7 @@ def _looks_rotated(live: str, name: str) -> bool:
 
 
 def _is_unfinished(name: str) -> bool:
-    return PurePath(name).name.startswith(".~") or _UNFINISHED.search(name) is not None
+    return name.rpartition("/")[2].startswith(".~") or _UNFINISHED.search(name) is not None
 
 
 def _sort_in(files: Files, name: str, entries: list[Entry], unfinished: list[tuple[str, int]]) -> None:
