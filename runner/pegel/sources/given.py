@@ -110,7 +110,7 @@ class Given(Source):
     def _settings(self, files: Files) -> Settings:
         return Settings(
             archives=(),
-            rotation="rename",
+            rotation="copytruncate",  # equal content is a copy, however short it is
             flush_timeout=0.0,
             rotate_wait=0.0,
             archive_wait=0.0,
