@@ -15,6 +15,7 @@ NAMED_POINTS = (
     "before commit",
     "after commit",
     "in commit after sources",
+    "in commit after meta",
     "in commit after metrics",
     "in commit after runs",
     "in commit after series",
