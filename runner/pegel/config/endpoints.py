@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pegel.config.document import Node
-from pegel.config.problems import Problem
+from pegel.config.problems import Problem, names_a_secret
 from pegel.enrichers import Enricher
 from pegel.plan import SinkPlan
+from pegel.sinks import Sink
 
 
 @dataclass(frozen=True)
@@ -25,15 +26,26 @@ class Endpoint:
     node: Node
 
     def problem(self, sentence: str) -> Problem:
-        """What is wrong, at the place of the entry."""
+        """What is wrong, at the place of the entry; an answer that quotes a secret of it is masked."""
+        for node in self.node.walk():
+            if isinstance(node.value, str) and node.value and names_a_secret(str(node.path[-1])):
+                sentence = sentence.replace(node.value, "***")
         return self.node.problem(sentence)
 
 
 def endpoints(
     enrichers: Sequence[tuple[Node, Enricher]], nodes: Sequence[Node], sinks: Sequence[SinkPlan]
 ) -> list[Endpoint]:
-    """All that can be tried, in the order of the flow; a sink that the file does not name is this program's own."""
-    return [
-        *(Endpoint(f"enricher {node.table['type'].value}", enricher.probe, node) for node, enricher in enrichers),
-        *(Endpoint(f"sink {sink.name}", sink.sink.probe, node) for node, sink in zip(nodes, sinks, strict=False)),
+    """All that can be tried, in the order of the flow; most components depend on nothing outside."""
+    found = [
+        (f"enricher {node.table['type'].value}", enricher.probe, node)
+        for node, enricher in enrichers
+        if type(enricher).probe is not Enricher.probe
     ]
+    # without a sink in the file there is the embedded store, which nobody has to try
+    found += [
+        (f"sink {sink.name}", sink.sink.probe, node)
+        for node, sink in zip(nodes, sinks, strict=False)
+        if type(sink.sink).probe is not Sink.probe
+    ]
+    return [Endpoint(*one) for one in found]

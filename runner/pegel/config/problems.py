@@ -109,6 +109,11 @@ class Problem:
         }
 
 
+def names_a_secret(key: str) -> bool:
+    """Whether a key is called like something that nobody should see."""
+    return _SECRET_KEY.search(key) is not None
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The known name that is closest to what was written, empty if none is close."""
     return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)), "")
