@@ -22,6 +22,15 @@ def test_what_is_no_duration_is_refused_with_the_units(text: str) -> None:
         units.duration(text)
 
 
+@pytest.mark.parametrize("text", ["9" * 400 + "d", "1001000d", "9" * 30 + "h"])
+def test_a_time_that_no_machine_can_hold_is_refused(text: str) -> None:
+    """A number too many is a slip; it must be a sentence, not an overflow somewhere behind."""
+    with pytest.raises(ValueError, match="thousand years"):
+        units.duration(text)
+    with pytest.raises(ValueError, match="more than any machine has"):
+        units.size("9" * 400 + "GiB")
+
+
 @pytest.mark.parametrize(
     ("text", "count"), [("64MiB", 64 * 2**20), ("500kB", 500_000), ("1.5GiB", 3 * 2**29), ("10B", 10)]
 )

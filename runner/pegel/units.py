@@ -18,6 +18,10 @@ SIZE_UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 10**3, "MB
 """Bytes by unit."""
 
 
+_LONGEST = 1000 * 366 * 86400
+"""Seconds; a longer time is a slip, and would not fit beside the others."""
+
+
 def duration(text: str) -> Duration:
     """Read a duration such as `500ms`, `90s`, `2h` or `1h30m`.
 
@@ -32,7 +36,10 @@ def duration(text: str) -> Duration:
     for _, unit in parts:
         if unit not in DURATION_UNITS:
             raise ValueError(f'"{unit}" is not a unit of time; there are {", ".join(DURATION_UNITS)}')
-    return Duration(sum(float(number) * DURATION_UNITS[unit] for number, unit in parts))
+    seconds = sum(float(number) * DURATION_UNITS[unit] for number, unit in parts)
+    if seconds > _LONGEST:
+        raise ValueError(f'"{_short(text)}" is longer than a thousand years')
+    return Duration(seconds)
 
 
 def size(text: str) -> Size:
@@ -46,7 +53,14 @@ def size(text: str) -> Size:
         raise ValueError(
             f'"{text}" is not a size; write a number and a unit ({", ".join(SIZE_UNITS)}), such as "64MiB"'
         )
-    return Size(int(float(match[1]) * SIZE_UNITS[match[2]]))
+    count = float(match[1]) * SIZE_UNITS[match[2]]
+    if count >= 2**63:
+        raise ValueError(f'"{_short(text)}" is more than any machine has')
+    return Size(int(count))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:30]}..."
 
 
 def show_duration(seconds: float) -> str:

@@ -220,3 +220,19 @@ def test_start_end_never_emits_a_window_of_which_it_saw_only_a_part(tmp_path: Pa
     house.source.write((NOON + 30, "a", 1, "u"), (NOON + 61, "a", 1, "u"), (NOON + 70, "a", 1, "u"))
     house.run(close_all=True)
     assert values(house.sink.received) == [(60, 1, {"n": 2})]
+
+
+def test_a_sink_that_is_gone_and_to_which_nothing_is_owed_is_forgotten(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What might have arrived late at it was remembered, and said as "0 points wait" at every start."""
+    house = House(tmp_path)
+    runner = house.runner()
+    with runner.state.transaction():
+        runner.state.fenced.put("gone", "m", 0, 1)
+    runner.close()
+    house.run()
+    assert "gone" not in caplog.text
+    runner = house.runner()
+    assert runner.state.outbox.sinks() == set()
+    runner.close()

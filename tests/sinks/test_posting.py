@@ -116,6 +116,13 @@ def test_a_name_that_nobody_knows_is_said() -> None:
     assert caught.value.unsure is False
 
 
+def test_a_name_that_can_be_no_host_is_said_and_the_service_lives() -> None:
+    """The resolver raises something of its own for it."""
+    with pytest.raises(Retryable, match="is no name of a host") as raised:
+        Poster(f"http://{'a' * 70}.example", 5.0).post("/write", {}, b"body")
+    assert not raised.value.unsure
+
+
 def test_a_certificate_of_a_named_authority_is_trusted() -> None:
     with listening(DONE, DONE, tls=True) as (port, received):
         poster = Poster(f"https://localhost:{port}", 5.0, Trust(AUTHORITY), resolve=loopback)

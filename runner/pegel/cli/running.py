@@ -72,7 +72,7 @@ class Running:
         """Run a plan until it is stopped or replaced; returns the next one and the one that ran."""
         pause = threading.Event()
         replacement: list[Plan] = []
-        watcher = threading.Thread(target=self._watch, args=(pause, replacement), daemon=True)
+        watcher = threading.Thread(target=self._guard, args=(pause, replacement), daemon=True)
         runner, plan = self._opened(plan, former)
         try:
             watcher.start()
@@ -82,6 +82,13 @@ class Running:
             pause.set()
             runner.close()
         return (replacement[0] if replacement else plan), plan
+
+    def _guard(self, pause: threading.Event, replacement: list[Plan]) -> None:
+        """Watch; if that fails, the plan is started again and watched anew, for nobody else hears a signal."""
+        try:
+            self._watch(pause, replacement)
+        finally:
+            pause.set()
 
     def _watch(self, pause: threading.Event, replacement: list[Plan]) -> None:
         """Set `pause` when the plan has to stop: for good, or for a new one."""
@@ -109,7 +116,14 @@ class Running:
     def _stamp(self) -> tuple[tuple[str, int], ...]:
         """What the configuration files look like from outside."""
         files = [self._config, *sorted(self._config.parent.glob("conf.d/*.toml"))]
-        return tuple((str(file), file.stat().st_mtime_ns) for file in files if file.exists())
+        return tuple((str(file), _changed(file)) for file in files)
+
+
+def _changed(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0  # it is being replaced, or is gone: loading says which
 
 
 def _in_words(plan: Plan) -> str:

@@ -134,7 +134,10 @@ class Runner:
         now = round(self.clock.wall() * 1e6)
         for name in sorted(self.state.outbox.sinks() - {sink.name for sink in self.plan.sinks}):
             backlog = self.state.outbox.backlog(name)
-            if backlog.oldest is not None and now - backlog.oldest > _LOST_AFTER:
+            if not backlog.points:  # only the memory of what may arrive late; there is nothing to send again
+                with self.state.transaction():
+                    self.state.outbox.forget_sink(name)
+            elif backlog.oldest is not None and now - backlog.oldest > _LOST_AFTER:
                 with self.state.transaction():
                     self.state.count("outbox_dropped_total", self.state.outbox.forget_sink(name), sink=name)
                 log.error("%d points for %s were dropped: it has not been configured for days", backlog.points, name)

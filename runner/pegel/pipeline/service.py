@@ -43,6 +43,9 @@ _GROUPS_AHEAD = 0
 """Groups that may wait for the turn beside those that are being folded."""
 
 
+_FAREWELL = 5.0
+"""Seconds in which all threads together have to end."""
+
 _MUCH = 4 << 20
 """Bytes; a backlog is what has folds of this size."""
 
@@ -295,5 +298,6 @@ class Service:
         for delivery in self._runner.deliveries:
             delivery.wake.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
-        for thread in self._threads:
-            thread.join(timeout=5.0)
+        end = self._clock.monotonic() + _FAREWELL
+        for thread in self._threads:  # who talks to a machine that is silent is left behind; it cannot commit
+            thread.join(timeout=max(0.0, end - self._clock.monotonic()))

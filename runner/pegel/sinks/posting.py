@@ -203,6 +203,8 @@ class Poster:
             return self._secured(connection, deadline) if self._parts.scheme == "https" else connection
         except OSError as error:
             raise Retryable(self._why_not(error), unsure=False) from error
+        except UnicodeError as error:
+            raise Retryable(f'"{self._host}" is no name of a host; correct the url', 60.0, unsure=False) from error
 
     def _addresses(self) -> Sequence[tuple[int, Address]]:
         found = self._resolve(self._host, self._port)
