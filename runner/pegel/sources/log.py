@@ -226,6 +226,7 @@ class Log:
         self.course.end(stream, with_zeros(self.course.chain.read_to(stream), reader.end))
         reader.close()
         self.course.reader = None
+        self._save = self._save or self.course.settings.listed is not None  # there may be no further bytes to carry it
 
     # --- reading
 
