@@ -13,7 +13,7 @@ from pathlib import Path
 def home(environ: Mapping[str, str] = os.environ) -> Path:
     """`$PEGEL_ENGINES`, or `~/.cache/pegel/engines`."""
     named = environ.get("PEGEL_ENGINES")
-    return Path(named) if named else Path(environ.get("HOME", "/root")) / ".cache" / "pegel" / "engines"
+    return Path(named) if named else Path.home() / ".cache" / "pegel" / "engines"
 
 
 @contextmanager
