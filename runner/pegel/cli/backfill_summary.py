@@ -82,7 +82,7 @@ def _wrong(prepared: Prepared, runner: Runner, counters: _Counters, left: str) -
     where = prepared.plan.runner.state
     for letter in runner.state.letters.counted():
         refused = f"{letter.sink} refused {letter.points:,} points for good: {letter.reason}"
-        yield f"{refused}; pegel state --state {where} shows them"
+        yield f"{refused}; pegel sinks --state {where} shows them"
 
 
 def _by(counters: _Counters, name: str, label: str) -> list[tuple[str, int]]:

@@ -26,8 +26,8 @@ def doctor(
     Examples:
         pegel doctor /etc/pegel/config.toml
             When nothing arrives, or before the first start.
-        sudo -u pegel pegel doctor /etc/pegel/config.toml
-            With the eyes of the service.
+        sudo -u ookla pegel doctor /etc/pegel/config.toml
+            With the eyes of the user that the service runs as.
         pegel doctor --json --offline
             For a script, on a machine without network.
 
