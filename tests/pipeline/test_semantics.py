@@ -314,18 +314,6 @@ def test_an_undone_turn_lets_no_key_go(tmp_path: Path) -> None:
     runner.close()
 
 
-def test_a_source_that_was_never_readable_holds_windows_no_longer_than_max_hold(tmp_path: Path) -> None:
-    house = House(tmp_path)
-    house.source.broken = "permission denied"
-    runner = house.runner()
-    settle(runner)
-    assert runner.turn.metrics[0].standing.watermark is None
-    house.clock.now += 3700
-    settle(runner)
-    assert runner.turn.metrics[0].standing.watermark is not None
-    runner.close()
-
-
 def test_a_distinct_count_beyond_approx_over_is_an_estimate_that_says_so(tmp_path: Path) -> None:
     estimated = replace(metric(users="count(distinct user)"), approx_over=100)
     house = House(tmp_path, metrics=[estimated])

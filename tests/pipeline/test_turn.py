@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from doubles import House, Keeping, metric, settle
+from doubles import Given, House, Keeping, metric, settle
+from pegel.plan import Plan
 from pegel.sinks import Point
 from pegel.units import Duration
 
 NOON = 1_772_539_200
 A = (("key", "a"),)
+
+
+@dataclass
+class TwoLogs(House):
+    """Beside the log there is one that does not exist yet, or cannot be read."""
+
+    broken: str = ""
+
+    def plan(self) -> Plan:
+        plan = super().plan()
+        absent = replace(plan.sources[0], name="absent", source=Given(broken=self.broken))
+        return replace(plan, sources=[*plan.sources, absent])
 
 
 def values(points: list[Point]) -> list[tuple[int, int, object]]:
@@ -235,4 +248,36 @@ def test_a_sink_that_is_gone_and_to_which_nothing_is_owed_is_forgotten(
     assert "gone" not in caplog.text
     runner = house.runner()
     assert runner.state.outbox.sinks() == set()
+    runner.close()
+
+
+def test_a_source_of_which_nothing_was_read_closes_no_window(tmp_path: Path) -> None:
+    """A runner that is started before its log is there must not find the week in it too late."""
+    house = House(tmp_path)
+    house.run()
+    house.clock.now += 3 * 3600
+    house.run()
+    house.source.write((NOON - 5 * 86_400, "a", 1, "u"), (NOON - 5 * 86_400 + 120, "a", 1, "u"))
+    house.run(close_all=True)
+    assert [dict(point.values) for point in house.sink.received] == [{"n": 1}, {"n": 1}]
+
+
+def test_a_source_that_does_not_exist_yet_holds_no_other_up(tmp_path: Path) -> None:
+    house = TwoLogs(tmp_path, [replace(metric(), sources=["log", "absent"])])
+    house.source.write((NOON + 1, "a", 1, "u"), (NOON + 66, "a", 1, "u"))
+    house.clock.now += 66
+    house.run()
+    assert values(house.sink.received) == [(0, 1, {"n": 1})]
+
+
+def test_a_source_that_was_never_readable_holds_windows_no_longer_than_max_hold(tmp_path: Path) -> None:
+    house = TwoLogs(tmp_path, [replace(metric(), sources=["log", "absent"])], broken="permission denied")
+    house.source.write((NOON + 1, "a", 1, "u"), (NOON + 66, "a", 1, "u"))
+    house.clock.now += 66
+    runner = house.runner()
+    settle(runner)
+    assert house.sink.received == []
+    house.clock.now += 3700
+    settle(runner)
+    assert values(house.sink.received)[0] == (0, 1, {"n": 1, "incomplete": 1})
     runner.close()

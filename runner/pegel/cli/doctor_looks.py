@@ -53,7 +53,7 @@ class Machine:
     clock: Clock = field(default_factory=SystemClock)
     statvfs: Callable[[Path], os.statvfs_result] = os.statvfs
     clock_is_set: Callable[[], bool | None] = clock_is_set
-    mounts: Path = Path("/proc/mounts")
+    mounts: Path = Path("/proc/self/mounts")
     units: Sequence[Path] = tuple(Path(one) for one in _UNITS)
 
 

@@ -133,6 +133,8 @@ class Service:
         while not self._stop.is_set() and not self._runner.delivered():
             self._runner.collect_outcomes()
             self._commit_if_needed()
+            if self._state_trouble and self._clock.monotonic() - self._last_commit > patience:
+                raise StateError(self._state_trouble)
             stuck = [one for one in self._runner.deliveries if one.busy and one.trouble_since() > patience]
             if stuck:
                 return "; ".join(f"{one.name}: {one.trouble}" for one in stuck)

@@ -271,7 +271,11 @@ class Turn:
     def _metric_watermark(
         self, metric: LiveMetric, news: Mapping[str, SourceNews], now: int
     ) -> tuple[int | None, bool]:
-        """How far a metric is, and whether that is so only because a source has failed for too long."""
+        """How far a metric is, and whether that is so only because a source has failed for too long.
+
+        A source of which nothing was ever read says nothing about time: its log may be there tomorrow, with the
+        records of a week. It holds nothing up and moves nothing forward.
+        """
         marks: list[int] = []
         quiet: list[int] = []
         incomplete = False
@@ -282,13 +286,13 @@ class Turn:
             mark = self._source_watermark(name, one, now)
             if mark is not None:
                 marks.append(max(mark, self._watermarks[name] or mark))
-            elif one.failing is not None and self._given_up(plan, one, now):
-                incomplete = True
-                quiet.append(now - round((plan.idle_after + plan.disorder) * 1e6))
-            elif one.failing is None and one.caught_up:
-                quiet.append(now - round((plan.idle_after + plan.disorder) * 1e6))
-            else:
+                continue
+            given_up = one.failing is not None and self._given_up(plan, one, now)
+            if not given_up and (one.failing is not None or not one.caught_up):
                 return None, False
+            incomplete = incomplete or given_up
+            if self._partitions[name]:
+                quiet.append(now - round((plan.idle_after + plan.disorder) * 1e6))
         if marks:
             return min(marks), incomplete
         return min(quiet, default=None), incomplete

@@ -80,7 +80,7 @@ def holder(directory: Path) -> int | None:
     return None
 
 
-def refuse_network_file_system(directory: Path, mounts: Path = Path("/proc/mounts")) -> None:
+def refuse_network_file_system(directory: Path, mounts: Path = Path("/proc/self/mounts")) -> None:
     """Raise a StateError if the directory is on a network file system, where locks and WAL are not safe."""
     try:
         table = mounts.read_text(errors="replace")
