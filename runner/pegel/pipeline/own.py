@@ -1,7 +1,8 @@
 """Our own metrics: how the runner itself is, once a minute, beside the points it makes.
 
 `pegel_source`, `pegel_rejects`, `pegel_metric`, `pegel_sink`, `pegel_runner`. They go to the embedded store and
-to every sink that asks for them by name (`metrics = ["*", "pegel_*"]`).
+to every sink that asks for them by name (`metrics = ["*", "pegel_*"]`). Each has a label `runner`, the random name
+of the state: two runners that write into one bucket must not overwrite each other's.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ class OwnMetrics:
             counters = self._state.counters()
             made = self._made(now, readers, turn, deliveries, counters)
         self._told = (minute, counters)
-        return [_point(metric, labels, start, values, kinds) for metric, labels, values, kinds in made]
+        name = {"runner": self._state.identity}
+        return [_point(metric, {**labels, **name}, start, values, kinds) for metric, labels, values, kinds in made]
 
     def committed(self) -> None:
         """What was told is on its way."""
