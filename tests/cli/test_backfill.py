@@ -85,7 +85,7 @@ def test_a_directory_goes_in_and_its_figures_come_out(place: Path) -> None:
     assert points(place) == wanted
     assert 'back-fill "log" reads 2 files' in result.stdout
     assert "1,200 records" in result.stdout
-    assert "20 stored by kept" in result.stdout
+    assert "20 points stored by kept this time" in result.stdout
 
 
 def test_a_second_time_there_is_nothing_left_to_do(place: Path) -> None:

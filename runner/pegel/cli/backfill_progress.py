@@ -69,6 +69,7 @@ def shown(prepared: Prepared, runner: Runner, *, quiet: bool) -> Iterator[None]:
     def look() -> None:
         meter.update(meter.total - prepared.source.status().lag_bytes, runner.turn.figures.records)
 
+    look()  # where it begins: what an earlier start has read is no speed of this one
     draw = _bar if sys.stderr.isatty() else _lines
     thread = threading.Thread(target=draw, args=(meter, look, over), name="progress", daemon=True)
     if not quiet:

@@ -61,9 +61,8 @@ def _figures(runner: Runner, counters: _Counters) -> Iterator[str]:
         yield f"  {count:,} rejected: {reason}"
     for metric, count in _by(counters, "foreign_total", "metric"):
         yield f"  {count:,} not counted in {metric}: their windows have another owner"
-    yield f"{runner.turn.figures.points:,} points made this time"
     for delivery in runner.deliveries:
-        yield f"  {delivery.sent_points:,} stored by {delivery.name}"
+        yield f"{delivery.sent_points:,} points stored by {delivery.name} this time"
 
 
 def _wrong(prepared: Prepared, runner: Runner, counters: _Counters, left: str) -> Iterator[str]:

@@ -28,6 +28,9 @@ from pegel.sources.inflate import Limits
 from pegel.state import State, claims
 from pegel.state.report import report
 from pegel.table import Engine
+from pegel.units import Duration
+
+_NEVER = Duration(float("inf"))
 
 FOLDER = "backfill"
 """Below the live state directory."""
@@ -241,5 +244,6 @@ def _plan(plan: Plan, one: SourcePlan, metrics: Sequence[Metric], kept: Sequence
         runner=replace(plan.runner, state=state),
         sources=[replace(one, source=given, start="beginning", renamed_from=None)],
         metrics=metrics,
-        sinks=[sink for sink in plan.sinks if not sink.sink.view],
+        # values of open windows are for people who watch; here they would only be sent twice
+        sinks=[replace(sink, early_interval=_NEVER) for sink in plan.sinks if not sink.sink.view],
     )

@@ -50,12 +50,13 @@ class Given(Source):
         self._world = world
         self._counts = Counter()
         self._number = max((position.order for position in positions), default=0)
-        self._looked_at = float("-inf")
         streams = [Stream.restored(position) for position in sorted(positions, key=lambda one: one.order)]
         marks = [str(position.cursor.get("mark", "")) for position in positions if not position.cursor.get("late")]
         mark = marks[-1] if marks else ""
         course = Course(self.name, self._settings(world.files), world, streams, mark, self._next, self._counts)
         self._log = Log(course, skip=False)
+        self._looked_at = world.clock.monotonic()
+        self._log.look()
 
     def poll(self) -> Piece | None:
         log, now = self._opened, self._world.clock.monotonic()
@@ -69,7 +70,7 @@ class Given(Source):
         return self._opened.consume(count, mark)
 
     def exhausted(self) -> bool:
-        return self._looked_at > float("-inf") and self._opened.exhausted()
+        return self._opened.exhausted()
 
     def status(self) -> SourceStatus:
         if self._log is None:
