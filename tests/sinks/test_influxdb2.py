@@ -19,6 +19,7 @@ from sinks.influx_server import (
     TOKEN,
     FakeInflux,
     Fault,
+    Handler,
     and_close,
     drip,
     page,
@@ -49,6 +50,10 @@ def sink(influx: FakeInflux) -> Iterator[Influxdb2]:
 def made(influx: FakeInflux, **options: Any) -> Influxdb2:
     given = {"url": influx.url, "org": "example", "bucket": "telemetry", "token": Secret(TOKEN)}
     return Influxdb2(**{**given, **options})
+
+
+def and_then_well(handler: Handler) -> None:
+    handler.send(204, b"")
 
 
 def row(number: int, value: str = "1i") -> bytes:
@@ -319,6 +324,26 @@ def test_what_the_server_says_is_cut_and_cleaned_and_holds_no_token(influx: Fake
     said = str(failure(sink))
     assert "_[31mToken ***_xxx" in said
     assert len(said) < 400
+
+
+def test_a_reason_for_a_row_holds_no_token_either(influx: FakeInflux, sink: Influxdb2) -> None:
+    """Reasons go further than errors: into the log, the dead letters and our own metrics."""
+    answer = status(400, {"message": f"header not allowed: Authorization: Token {TOKEN}"})
+    influx.faults = [answer, and_then_well, answer, answer]
+    with pytest.raises(Permanent) as raised:
+        sink.send(row(1) + row(2))
+    assert set(raised.value.rows.values()) == {"header not allowed: Authorization: Token ***"}
+    assert TOKEN not in str(raised.value)
+
+
+def test_a_server_with_a_reason_of_its_own_for_every_row_has_a_few_reasons(influx: FakeInflux, sink: Influxdb2) -> None:
+    """Each would be a line in the log and a series of our own metrics."""
+    influx.faults = [status(400, {"message": "no"}), and_then_well]
+    influx.faults += [status(400, {"message": f"no {number}"}) for number in range(200)]
+    with pytest.raises(Permanent) as raised:
+        sink.send(b"".join(row(number) for number in range(50)))
+    assert len(raised.value.rows) == 50
+    assert len(set(raised.value.rows.values())) <= 11
 
 
 @pytest.mark.parametrize("body", [b"[" * 60_000, b"\xff\xfe", b'{"message": 7}', b"[1]", b"{"])

@@ -21,6 +21,7 @@ _LONGEST_WAIT = 600.0
 """Seconds for which a server may ask to be left alone."""
 
 _DROPPED = re.compile(r" dropped=(\d+)")
+_QUOTED_ROW = re.compile(r"unable to parse '.*'(?=: |$)")
 _RETENTION = re.compile(r"(?:outside|beyond) retention policy(?: of duration (\w+))?")
 
 
@@ -48,14 +49,14 @@ def refusal(reply: Reply) -> Refusal | None:
     return Refusal(_reason(message), int(dropped[1]) if dropped else 0)
 
 
-def trouble(reply: Reply, url: str, bucket: str, token: str) -> Retryable:
-    """The error for an answer that stored nothing and says nothing against rows; `token` is cut out of it."""
+def trouble(reply: Reply, url: str, bucket: str) -> Retryable:
+    """The error for an answer that stored nothing and says nothing against rows."""
     sentence = _sentence(reply, url, bucket)
     unsure = reply.status >= 500 or reply.status in (408, 499) or 200 <= reply.status < 300
     after = _retry_after(reply)
     if after is None and reply.status < 500:
         after = _SLOWLY
-    return Retryable(sentence.replace(token, "***") if token else sentence, after, unsure=unsure)
+    return Retryable(sentence, after, unsure=unsure)
 
 
 def skew(reply: Reply, now: float) -> float | None:
@@ -97,7 +98,8 @@ def _message(reply: Reply) -> str:
 
 
 def _reason(message: str) -> str:
-    """The message without what differs from row to row: times and counts."""
+    """The message without what differs from row to row: the row itself, times and counts."""
+    message = _QUOTED_ROW.sub("unable to parse the row", message)
     kept = _RETENTION.search(message)
     if kept:
         return f"older than the bucket keeps{f' ({kept[1]})' if kept[1] else ''}"

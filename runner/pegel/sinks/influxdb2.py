@@ -19,6 +19,10 @@ from pegel.units import Duration
 _NOTHING = b"# pegel asks whether it may write\n"
 """A comment: all that a write needs is looked at, and nothing is stored."""
 
+_MOST_REASONS = 10
+_OTHER = "refused, for one of many reasons"
+"""A server that finds words of its own for every row must not fill the log and our metrics with them."""
+
 _LONGEST_TIMEOUT = 300.0
 _LONGEST_PROBE = 9.0
 _GREATEST_SKEW = 30.0
@@ -154,7 +158,9 @@ class Influxdb2(Sink):
             if part is whole and not verdict.dropped:
                 self._check_that_rows_are_meant(verdict)
             if len(part) == 1 or verdict.dropped == len(part):
-                refused.update(dict.fromkeys(part, verdict.reason))
+                known = set(refused.values())
+                reason = verdict.reason if len(known) < _MOST_REASONS or verdict.reason in known else _OTHER
+                refused.update(dict.fromkeys(part, reason))
             else:
                 middle = len(part) // 2
                 todo += [part[middle:], part[:middle]]
@@ -185,7 +191,7 @@ class Influxdb2(Sink):
             raise Retryable("the token has characters that no token has; is it in one line?", after=60.0, unsure=False)
         query = urlencode({"org": self.org, "bucket": self.bucket, "precision": "s"})
         headers = {"Authorization": f"Token {token}", "Content-Type": "text/plain; charset=utf-8"}
-        return poster.post(f"/api/v2/write?{query}", headers, body)
+        return poster.post(f"/api/v2/write?{query}", headers, body).without(token)
 
     def _current(self) -> Poster:
         if self._poster is None:
@@ -196,7 +202,7 @@ class Influxdb2(Sink):
         return Poster(self.url, timeout, Trust(self.ca_file, not self.insecure_skip_verify, self.allow_link_local))
 
     def _trouble(self, reply: Reply) -> Retryable:
-        return trouble(reply, self.url, self.bucket, self.token.reveal())
+        return trouble(reply, self.url, self.bucket)
 
     def _clocks(self, reply: Reply) -> list[str]:
         ahead = skew(reply, self._wall())

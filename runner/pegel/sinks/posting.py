@@ -64,6 +64,13 @@ class Reply:
     headers: Mapping[str, str]
     body: bytes
 
+    def without(self, secret: str) -> Reply:
+        """The answer with `***` wherever it quotes a secret that was sent; some servers and proxies do."""
+        if not secret:
+            return self
+        headers = {name: value.replace(secret, "***") for name, value in self.headers.items()}
+        return Reply(self.status, headers, self.body.replace(secret.encode(), b"***"))
+
 
 def split_url(url: str) -> SplitResult:
     """The parts of the URL of a server.
