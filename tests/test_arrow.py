@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -58,6 +61,25 @@ def test_values_outlive_the_arrays_of_the_caller(engine: Engine) -> None:
     with engine.batch() as batch:
         name = register(batch)
         assert batch.query(f"select distinct text from {name}") == [("a value of more than twelve bytes      ",)]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_arrays_are_given_back_at_once(engine: Engine, kept: bool) -> None:
+    """Each frame may hold megabytes; waiting for the garbage collector, a backlog kept a hundred of them."""
+    array = np.arange(5000, dtype=np.int64)
+    alive = weakref.ref(array)
+    gc.disable()
+    try:
+        with engine.batch() as batch:
+            name = batch.register(Frame({"n": array}))
+            del array
+            assert batch.query(f"select sum(n) from {name}") == [(12497500,)]
+            if kept:
+                batch.keep(batch.table(f"select n from {name}", {"n": "BIGINT"}))
+                assert alive() is None
+        assert alive() is None
+    finally:
+        gc.enable()
 
 
 def test_windows_behind_the_end_read_as_zero() -> None:

@@ -443,7 +443,12 @@ _names = itertools.count()
 @functools.cache
 def _connection() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(
-        config={"threads": 1, "autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+        config={
+            "threads": 1,
+            "async_threads": 0,
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        }
     )
     connection.execute("set TimeZone = 'UTC'; set errors_as_json = true")
     connection.execute("set enable_external_access = false; set lock_configuration = true")

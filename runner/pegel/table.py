@@ -50,6 +50,7 @@ class Engine:
         self._connection = duckdb.connect(
             config={
                 "threads": 1,  # a query runs on the thread that asks; parallel work is many batches
+                "async_threads": 0,  # for files, which it must not read
                 "memory_limit": f"{memory_limit // 2**20}MiB",
                 "temp_directory": temp_directory,
                 # What is spilled are records, private columns among them. The key is in memory alone and ends with the
@@ -87,7 +88,7 @@ class Batch:
         self._cursor = cursor
         self._parse = parse
         self._names = itertools.count()
-        self._registered: list[str] = []
+        self._registered: dict[str, Frame] = {}
         self._held: list[str] = []
 
     def __enter__(self) -> Self:
@@ -97,12 +98,14 @@ class Batch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._cursor.close()
+        for frame in self._registered.values():
+            frame.let_go()
 
     def register(self, frame: Frame) -> str:
         """Make arrays in memory readable as a table until the next `keep` has run; returns its name in SQL."""
         name = f"frame_{next(self._names)}"
         self._cursor.register(name, frame)
-        self._registered.append(name)
+        self._registered[name] = frame
         return name
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
@@ -142,8 +145,9 @@ class Batch:
         return Table(self, f"select * from {name}", columns, at_most=count)
 
     def _let_go(self) -> None:
-        for name in self._registered:
+        for name, frame in self._registered.items():
             self._cursor.unregister(name)
+            frame.let_go()
         self._registered.clear()
         for name in self._held:
             self._cursor.execute(f"drop table {name}")
