@@ -24,9 +24,6 @@ MAX_DEPTH = 8
 MAX_KEYS = 64
 """Most keys in a payload, nested ones included."""
 
-_SHORTEST_KEYS = 5 * MAX_KEYS
-"""Bytes that any payload with more keys has: a key takes at least `"":0,`."""
-
 _STRING = r'''"(?:[^"\\]|\\.)*"'''
 _INNERMOST = r"[\[{][^\[\]{}]*[\]}]"
 
@@ -84,8 +81,8 @@ def _base64() -> str:
 def _is_small_object() -> str:
     """Whether the payload is an object within the limits.
 
-    Counting braces is cheap and nearly always enough; only if there are too many, or arrays, strings are taken out
-    and the innermost brackets then, once per level.
+    Counting braces and colons is cheap and nearly always enough; only if there are too many, or arrays, strings are
+    taken out and the innermost brackets then, once per level.
     """
     bare = f"regexp_replace({_TEXT}, {literal(_STRING)}, '', 'g')"
     peeled = bare
@@ -95,5 +92,6 @@ def _is_small_object() -> str:
     flat = f"not contains({_TEXT}, '[') and {brackets} <= {MAX_DEPTH}"
     shallow = f"case when {flat} then true else not regexp_matches({peeled}, '[\\[{{]') end"
     colons = f"strlen({bare}) - strlen(replace({bare}, ':', ''))"
-    few = f"case when strlen({_TEXT}) <= {_SHORTEST_KEYS} then true else {colons} <= {MAX_KEYS} end"
+    at_most = f"strlen({_TEXT}) - strlen(replace({_TEXT}, ':', ''))"
+    few = f"case when {at_most} <= {MAX_KEYS} then true else {colons} <= {MAX_KEYS} end"
     return f"case when {_KINDS}[1] = 'OBJECT' then case when {shallow} then {few} else false end else false end"

@@ -149,8 +149,10 @@ class SourceStage:
         self._metrics = metrics
         self._keys = keys
         self._wanted = frozenset().union(*(metric.needed for metric in metrics.values())) & plan.columns.keys()
-        self._kept = self._wanted | {TIME, POSITION, _CHUNK}
         self._enrichers, self._needed = self._what_is_needed()
+        changed = frozenset().union(*(enricher.adds(plan.columns) for enricher, _ in self._enrichers))
+        self._constant = frozenset(plan.labels) - changed
+        self._kept = (self._wanted - self._constant) | {TIME, POSITION, _CHUNK}
 
     def _what_is_needed(self) -> tuple[Sequence[tuple[Enricher, frozenset[str]]], frozenset[str]]:
         """The enrichers of which something is wanted, and what the format has to give for all of it.
@@ -192,7 +194,7 @@ class SourceStage:
             "read_at": [chunk.read_at for chunk in chunks],
             "positions": [chunk.position for chunk in chunks],
         }
-        kept = batch.keep_all(self._parse(batch, full), facts)
+        kept = self._with_constants(batch.keep_all(self._parse(batch, full), facts))
         self._tally(batch, kept, folded)
         if any(one.records for one in folded.chunks):
             spoiled = any(len(one.rejects) > len(one.chunk.rejects) for one in folded.chunks)
@@ -200,6 +202,11 @@ class SourceStage:
             for number, metric in self._metrics.items():
                 folded.partials[number] = metric.fold(good, partial(self._keys.get, number))
         return folded
+
+    def _with_constants(self, kept: Table) -> Table:
+        """Labels of the source that no enricher changes are not stored a million times."""
+        labels = {name: literal(value) for name, value in self.plan.labels.items() if name in self._constant}
+        return kept.with_columns(labels, dict.fromkeys(labels, "VARCHAR")) if labels else kept
 
     def _parse(self, batch: Batch, chunks: Sequence[tuple[int, Chunk]]) -> Iterator[Table]:
         """The records of chunks, many at a time; their bytes are let go when the next are asked for."""
