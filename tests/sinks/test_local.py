@@ -130,6 +130,18 @@ def test_a_series_that_was_dropped_comes_back_with_a_late_point(path: Path) -> N
     assert stored(path) == [point(minute=8 * 60, labels=back), point(minute=30 * 60)]
 
 
+def test_a_series_that_another_process_has_dropped_comes_back_with_a_late_point(path: Path) -> None:
+    """A back-fill and its runner write to one store: neither may trust numbers that the other has deleted."""
+    runner, backfill = (Local(path=path, max_age=Duration(86400.0)) for _ in range(2))
+    back = (("server", "back"),)
+    store(backfill, point(labels=back))
+    store(runner, point(minute=30 * 60))
+    store(backfill, point(minute=8 * 60, labels=back))
+    runner.close()
+    backfill.close()
+    assert stored(path) == [point(minute=8 * 60, labels=back), point(minute=30 * 60)]
+
+
 def test_a_series_that_goes_on_is_kept_when_its_first_days_are_dropped(path: Path) -> None:
     sink = Local(path=path, max_age=Duration(86400.0))
     for day in range(1, 5):

@@ -51,6 +51,7 @@ class LocalStore:
         self._caps = caps
         self._metrics: dict[tuple[str, str, str], int] = {}
         self._series: dict[tuple[int, tuple[str, ...]], _Series] = {}
+        self._version: int | None = None
         # Used by one thread at a time, though not always by the one that opened it.
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
@@ -68,6 +69,7 @@ class LocalStore:
         """
         with self._db:
             self._db.execute("begin immediate")
+            self._forget_if_written_by_another()
             count = sum([self._put_block(block) for block in blocks])
             series_dropped = self._caps.enforce(self._db, count)
         if series_dropped or sum(map(len, self._series.values())) > _MAX_REMEMBERED:
@@ -76,6 +78,14 @@ class LocalStore:
     def close(self) -> None:
         """Give the file back."""
         self._db.close()
+
+    def _forget_if_written_by_another(self) -> None:
+        """A back-fill beside a runner may have dropped series whose numbers are remembered here."""
+        (version,) = self._db.execute("pragma data_version").fetchone()
+        if version != self._version:
+            self._version = version
+            self._series.clear()
+            self._metrics.clear()
 
     def _put_block(self, block: Block) -> int:
         if not block.value_names:
