@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from doubles import FakeClock
+from pegel.formats import End
 from pegel.seams import SystemFiles
 from pegel.sources import Position, World
 from pegel.sources.given import Given
@@ -46,6 +47,22 @@ def test_files_are_one_log_in_the_order_given(tmp_path: Path) -> None:
     data, positions = read(Given(paths=paths))
     assert data == b"a\nbc\n"
     assert all(one.done for one in positions)
+
+
+@pytest.mark.parametrize("files", [[b"a\nb"], [b"a\nb", b"c\nd"], [b"b"]])
+def test_the_last_record_of_all_needs_no_line_break(tmp_path: Path, files: Sequence[bytes]) -> None:
+    """Nobody writes to these files any more: what is at their end is whole."""
+    source = Given(paths=[written(tmp_path, f"{number}.log", data) for number, data in enumerate(files)])
+    source.open(World(FakeClock(), SystemFiles(), threading.Event()), ())
+    taken = b""
+    while not source.exhausted():
+        piece = source.poll()
+        if piece is not None:
+            whole = len(piece.data) if piece.end is End.FINAL else piece.data.rfind(b"\n") + 1
+            taken += piece.data[:whole]
+            source.consume(piece, whole, "")
+    source.close()
+    assert taken == b"".join(files)
 
 
 @pytest.mark.parametrize("size", [3, 5000])

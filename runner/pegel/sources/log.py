@@ -295,7 +295,10 @@ class Log:
         course = self.course
         if self._flushed or not len(course.chain) or self._work is not None:
             return None
-        final = course.front is None and (is_packed_name(course.path) or course.settings.listed is not None)
+        listed = course.settings.listed is not None
+        if listed and course.front is not None:
+            return None  # its end is certain in a moment; offered twice, the second time would say nothing new
+        final = course.front is None and (is_packed_name(course.path) or listed)
         if not final and course.now - self._fresh_at < course.settings.flush_timeout:
             return None
         self._flushed = True
