@@ -12,7 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ookla import CONFIG, LIVE, Cost, preset, run, sample
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from bench.ookla import CONFIG, LIVE, Cost, preset, run, sample
 
 
 def backfill(directory: Path) -> Cost:

@@ -168,6 +168,17 @@ def test_what_is_broken_is_named_and_is_exit_code_1(place: Path) -> None:
     assert len(points(place)) == 10
 
 
+def test_with_nothing_to_read_it_is_finished_at_once(place: Path) -> None:
+    """Otherwise it would keep every other back-fill from beginning."""
+    (place / "old" / "empty").touch()
+    result = run("old", "--id", "first")
+    assert (result.returncode, "reads 0 files" in result.stdout) == (0, True), result.stderr
+    assert "1 file skipped, is empty: old/empty" in result.stdout
+    wanted = archive(place, "a.gz", range(600))
+    assert run("old", "--id", "second").returncode == 0
+    assert points(place) == wanted
+
+
 def test_a_name_that_names_nothing_starts_nothing(place: Path) -> None:
     result = run("gone.gz")
     assert result.returncode == 2

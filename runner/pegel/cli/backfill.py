@@ -11,7 +11,6 @@ import typer
 if TYPE_CHECKING:
     from pegel.cli.backfill_summary import Summary
     from pegel.pipeline.backfill import Prepared
-    from pegel.pipeline.runner import Runner
     from pegel.plan import Plan
 
 
@@ -48,37 +47,49 @@ def backfill(
     Exit codes:
         1: something could not be read or delivered; the same command tries again
     """
+    from pegel.cli.times import moment
+    from pegel.units import duration
+
+    cut = None if before is None else moment(before, "--before")
+    raise typer.Exit(_backfill(config, files, source, name, cut, duration(patience), quiet=quiet))
+
+
+def _backfill(
+    config: Path,
+    files: list[Path],
+    source: str | None,
+    name: str | None,
+    before: int | None,
+    patience: float,
+    *,
+    quiet: bool,
+) -> int:
+    """Prepare, run and say what came of it; returns the exit code."""
     from pegel import logs
     from pegel.cli.backfill_files import expanded
     from pegel.cli.backfill_summary import introduction, say
-    from pegel.cli.times import moment
+    from pegel.cli.manual import FAILED, FINE, INTERRUPTED
     from pegel.config import load
-    from pegel.pipeline import backfill as work
-    from pegel.units import duration
+    from pegel.pipeline.backfill import prepare
 
     plan = load(config)
     logs.set_up("warning", plan.runner.log_format)
     chosen = _source(plan, source)
-    cut = None if before is None else moment(before, "--before")
     identity = _identity(name or chosen)
-    prepared = work.prepare(plan, chosen, identity, expanded(files), before=cut)
+    prepared = prepare(plan, chosen, identity, expanded(files), before=before)
     say(introduction(prepared, identity), quiet=quiet)
-    if not prepared.files:
-        raise typer.Exit(1 if any(one.broken for one in prepared.skipped) else 0)
-    runner = prepared.runner()
     stop = threading.Event()
-    facts = _run(prepared, runner, stop, duration(patience), quiet=quiet)
+    facts = _run(prepared, stop, patience, quiet=quiet)
     say(facts.lines, quiet=quiet)
     for line in facts.wrong:
         typer.echo(line, err=True)
     if stop.is_set():
         typer.echo("stopped; the same command goes on exactly here", err=True)
-        raise typer.Exit(130)
-    if facts.wrong:
-        raise typer.Exit(1)
+        return INTERRUPTED
+    return FAILED if facts.wrong else FINE
 
 
-def _run(prepared: Prepared, runner: Runner, stop: threading.Event, patience: float, *, quiet: bool) -> Summary:
+def _run(prepared: Prepared, stop: threading.Event, patience: float, *, quiet: bool) -> Summary:
     """Read and send everything; returns what came of it."""
     from pegel.cli.backfill_progress import shown
     from pegel.cli.backfill_summary import summary
@@ -87,6 +98,7 @@ def _run(prepared: Prepared, runner: Runner, stop: threading.Event, patience: fl
     from pegel.pipeline.service import Service
 
     stop_on_signals(stop)
+    runner = prepared.runner()
     runner.open()
     try:
         with shown(prepared, runner, quiet=quiet):

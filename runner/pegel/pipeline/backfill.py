@@ -112,33 +112,47 @@ def prepare(
     Raises:
         StateError: A state cannot be used, or another back-fill has to be finished first.
     """
-    clock, files = clock or SystemClock(), files or SystemFiles()
-    live = plan.runner.state
+    live, state = plan.runner.state, folder(plan.runner.state, name)
     one = next(each for each in plan.sources if each.name == source)
     metrics = [replace(metric, sources=[source]) for metric in plan.metrics if source in metric.sources]
     others = _others(live, name)
+    found, ends = _looked(plan, one, metrics, paths, before, clock or SystemClock(), files or SystemFiles())
+    resumed = (state / "state.db").exists()
+    _settle(state, {metric: [*others.get(metric, ()), (end, claims.EVER)] for metric, end in ends.items()})
+    reasons = [(glance, _reason_to_skip(glance, metrics, ends, one)) for glance in in_order(found)]
+    kept = [glance for glance, reason in reasons if not reason]
+    skipped = [Skipped(glance.path, reason, bool(glance.problem)) for glance, reason in reasons if reason]
+    return Prepared(
+        _plan(plan, one, metrics, kept, state), live, kept, skipped, ends, resumed, _partial(plan.metrics, source)
+    )
+
+
+def _looked(
+    plan: Plan,
+    one: SourcePlan,
+    metrics: Sequence[Metric],
+    paths: Sequence[str],
+    before: int | None,
+    clock: Clock,
+    files: Files,
+) -> tuple[list[Glance], dict[str, int]]:
+    """What the files begin with, and where the windows end, by metric."""
+    live = plan.runner.state
     engine = Engine(str(live / FOLDER / "spill"), plan.runner.memory)
     try:
         glances = Glances(one, engine, files, clock)
         found = [glances.look(path) for path in paths]
         if not (live / "state.db").exists():
             State(live).close()
-        ends = _claimed(live, metrics, _begins(one, metrics, glances, files, clock), before)
+        return found, _claimed(live, metrics, _begins(one, metrics, glances, files, clock), before)
     finally:
         engine.close()
-    owned = {metric.name: [*others.get(metric.name, ()), (ends[metric.name], claims.EVER)] for metric in metrics}
-    state = folder(live, name)
-    resumed = (state / "state.db").exists()
-    _settle(state, owned)
-    reasons = [(glance, _reason_to_skip(glance, metrics, ends, one)) for glance in in_order(found)]
-    kept = [glance for glance, reason in reasons if not reason]
-    skipped = [Skipped(glance.path, reason, bool(glance.problem)) for glance, reason in reasons if reason]
-    partial = {
-        metric.name: [each for each in metric.sources if each != source]
-        for metric in plan.metrics
-        if source in metric.sources and len(metric.sources) > 1
-    }
-    return Prepared(_plan(plan, one, metrics, kept, state), live, kept, skipped, ends, resumed, partial)
+
+
+def _partial(metrics: Sequence[Metric], source: str) -> dict[str, list[str]]:
+    """Metrics that read other sources, too: their windows get only what this one has."""
+    shared = [metric for metric in metrics if source in metric.sources and len(metric.sources) > 1]
+    return {metric.name: [name for name in metric.sources if name != source] for metric in shared}
 
 
 def finish(runner: Runner) -> None:
