@@ -81,7 +81,7 @@ def test_packed_content_has_its_holes_left_out_too(first: int, hole: int, size: 
     content = bytes(hole) + b"x" * first + bytes(5000) + b"y" * 10
     files = SimFiles(SimClock())
     files.create(LOG, b"packed")
-    reader = Reader(Stream("p#1", 1), Kept(files.open(LOG), content), LOG, archive=True, head=b"", tail=b"")
+    reader = Reader(Stream("p#1", 1), Kept(files.open(LOG), [content]), LOG, archive=True, head=b"", tail=b"")
     place, text = 0, b""
     while (found := reader.read(size, 0.0)) is not None:
         start, data = found
