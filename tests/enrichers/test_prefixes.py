@@ -157,3 +157,17 @@ def test_a_full_disk_is_no_error(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     file = PrefixFile(tmp_path / "whois.db", "a:43", full)
     file.save(memory(), NOW)
     assert "cannot be used" in caplog.text
+
+
+def test_looking_leaves_a_file_as_it_is(tmp_path: Path) -> None:
+    """It is the file of a runner that may be at work: neither made, nor mended."""
+    path = tmp_path / "whois.db"
+    assert PrefixFile(path, "s").look() == Memory()
+    assert not path.exists()
+    memory = Memory({at("192.0.2.0/24"): Known(BEISPIEL, NOW + 60)}, 1, NOW)
+    PrefixFile(path, "s").save(memory, NOW)
+    assert PrefixFile(path, "s").look() == memory
+    assert PrefixFile(path, "other").look() == Memory()
+    path.write_bytes(b"not a database at all, and long enough to be taken for one" * 20)
+    assert PrefixFile(path, "s").look() == Memory()
+    assert path.read_bytes().startswith(b"not a database")

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from pegel.config import load
+from pegel.enrichers.networks import Network
+from pegel.enrichers.prefixes import Known, Memory, PrefixFile
+from pegel.enrichers.whois import Prefix
 from pegel.formats import End
 from pegel.metrics.compiled import compile_metric
 from pegel.pipeline.explaining import Explained, Explanation, explain
@@ -225,3 +228,38 @@ def test_calendar_days_are_those_of_the_metric(tmp_path: Path) -> None:
     day = replace(plan.metrics[0], every=86400.0, timezone="Europe/Prague")  # type: ignore[arg-type]
     record = only(explain(replace(plan, metrics=[day]), plan.sources[0], b"1772539201 c1 /cart 200\n", NOW))
     assert record.metrics[0].start == (1772539200 - 13 * 3600) * 10**6
+
+
+def test_a_provider_that_the_runner_has_asked_for_is_known(tmp_path: Path) -> None:
+    """The runner counted it under that label; `unknown` would be a wrong explanation. Nobody is asked: port 1."""
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f"""
+        runner.state = "{tmp_path}"
+
+        [[sources]]
+        name = "shop"
+        type = "file"
+        path = "shop.log"
+        format.template = '{{time}} {{client}}'
+        time = {{ column = "time", format = "unix" }}
+        private = ["client"]
+
+        [[enrichers]]
+        type = "asn"
+        column = "client"
+        whois = {{ server = "127.0.0.1", port = 1 }}
+
+        [[metrics]]
+        name = "hits"
+        every = "1m"
+        labels = ["asn"]
+        values.total = "count(*)"
+        """
+    )
+    prefix = Prefix(bytes([8, 8, 8, 0]), 24)
+    memory = Memory({prefix: Known(Network("64500", "Beispiel", "DE"), 2 * NOW / 10**6)})
+    PrefixFile(tmp_path / "whois.db", "127.0.0.1:1").save(memory, NOW / 10**6)
+    plan = load(config)
+    (record,) = explain(plan, plan.sources[0], b"1772600000 8.8.8.8\n", NOW).records
+    assert record.metrics[0].labels == {"asn": "64500"}

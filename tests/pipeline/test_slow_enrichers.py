@@ -13,7 +13,7 @@ from enrichers.whois_server import FakeWhois, routes
 from pegel.enrichers import Enricher
 from pegel.enrichers.asn import Asn
 from pegel.enrichers.inquiry import Whois
-from pegel.pipeline import Runner
+from pegel.pipeline import Runner, trial
 from pegel.pipeline.service import Service
 from pegel.plan import SourcePlan
 from pegel.seams import SystemClock
@@ -173,3 +173,32 @@ def test_a_server_that_is_down_changes_no_count(tmp_path: Path) -> None:
     Service(runner, threading.Event()).run_once(close_all=True, patience=5.0)
     runner.close()
     assert counts(built) == {"unknown": 100}
+
+
+def test_a_trial_tells_nobody_anything_and_waits_for_nobody(tmp_path: Path) -> None:
+    """`pegel test` in a build must not depend on a server, nor tell it who was in the log."""
+    with FakeWhois(ROUTES) as server:
+        built = house(tmp_path, asn(server, wait=60.0))
+        built.source.write((NOON, "8.8.8.8", 1, "u"))
+        (found,) = trial.run(built.plan(), remembered=tmp_path / "state").points
+        assert found.labels == (("asn", "unknown"),)
+    assert server.queries == []
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_trial_knows_what_the_runner_has_asked(tmp_path: Path) -> None:
+    """Else a preview would show other providers than the runner beside it."""
+    with FakeWhois(ROUTES) as server:
+        built = house(tmp_path, asn(server))
+        built.source.write((NOON, "8.8.8.8", 1, "u"))
+        runner = opened(built)
+        Service(runner, threading.Event()).run_once(close_all=True, patience=5.0)
+        runner.close()
+        before = {one.name: one.read_bytes() for one in (tmp_path / "state").glob("whois.db*")}
+        for remembered, known in ((tmp_path / "state", "64500"), (None, "unknown")):
+            fresh = house(tmp_path / "other", asn(server))
+            fresh.source.write((NOON, "8.8.8.8", 1, "u"))
+            (found,) = trial.run(fresh.plan(), remembered=remembered).points
+            assert found.labels == (("asn", known),)
+    assert len(server.queries) == 1
+    assert before == {one.name: one.read_bytes() for one in (tmp_path / "state").glob("whois.db*")}

@@ -37,7 +37,8 @@ def preview(
 ) -> None:
     """Print the points of the configured or given input, all windows closed.
 
-    Nothing is kept and nothing is sent: state and sinks of the configuration are not touched.
+    Nothing is kept and nothing is sent: state and sinks of the configuration are not touched. No server is asked
+    either: of addresses whose provider only whois knows, those are known that the runner has asked about.
 
     Examples:
         pegel preview
@@ -61,7 +62,7 @@ def collect(plan: Plan, *, snapshot: bool = False) -> list[Point]:
     """The points of a plan over all its input; with `snapshot`, what a view would show at the end instead."""
     from pegel.pipeline import trial
 
-    return list(trial.run(plan, snapshot=snapshot).points)
+    return list(trial.run(plan, snapshot=snapshot, remembered=plan.runner.state).points)
 
 
 def _reading(plan: Plan, files: Sequence[Path], source: str | None) -> Plan:

@@ -45,6 +45,13 @@ class Enricher(ABC):
     def settle_in(self, directory: Path) -> None:  # noqa: B027 (most enrichers keep nothing on this machine)
         """Learn the runner's state directory, where an enricher may keep what is slow to find again."""
 
+    def recall(self, directory: Path) -> None:  # noqa: B027 (as above)
+        """Know what a runner keeps in its state directory, without changing anything there.
+
+        In place of `settle_in` where a record is only tried out, maybe by a user who may not read that directory:
+        what cannot be read is not known.
+        """
+
     @property
     def slow(self) -> bool:
         """Whether there are look-ups that must not delay records; the runner then keeps a thread that calls `tend`."""

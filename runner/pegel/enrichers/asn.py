@@ -134,6 +134,10 @@ class Asn(Enricher):
         if self._inquiry:
             self._inquiry.settle_in(directory)
 
+    def recall(self, directory: Path) -> None:
+        if self._inquiry:
+            self._inquiry.recall(directory)
+
     @property
     def slow(self) -> bool:
         return self._inquiry is not None

@@ -103,13 +103,25 @@ class Inquiry:
 
     def settle_in(self, directory: Path) -> None:
         """Read what was known when the last runner stopped, and remember it there from now on."""
-        self._file = PrefixFile(directory / "whois.db", f"{self._options.server}:{self._options.port}")
-        memory, now = self._file.load(), self._clock()
+        self._file = self._file_in(directory)
+        memory = self._file.load()
+        self._know(memory)
+        with self._news:
+            self._failures = memory.failures
+            self._not_before = memory.not_before
+
+    def recall(self, directory: Path) -> None:
+        """Read what a runner knows, and remember nothing."""
+        self._know(self._file_in(directory).look())
+
+    def _file_in(self, directory: Path) -> PrefixFile:
+        return PrefixFile(directory / "whois.db", f"{self._options.server}:{self._options.port}")
+
+    def _know(self, memory: Memory) -> None:
+        now = self._clock()
         with self._news:
             for where, known in memory.prefixes.items():
                 self._known.add(where, known, now)
-            self._failures = memory.failures
-            self._not_before = memory.not_before
 
     # -- threads that look up ---------------------------------------------------------------------------
 

@@ -141,6 +141,17 @@ class PrefixFile:
         self._run(lambda database: self._read(database, memory))
         return memory
 
+    def look(self) -> Memory:
+        """What somebody else remembers there; the file is left as it is, and silently not used if that is no use."""
+        memory = Memory()
+        try:
+            address = f"{self._path.absolute().as_uri()}?mode=ro"
+            with contextlib.closing(sqlite3.connect(address, uri=True, timeout=2.0)) as database:
+                self._read(database, memory)
+        except sqlite3.Error:
+            return Memory()
+        return memory
+
     def save(self, memory: Memory, now: float) -> None:
         """Add to what is remembered, and forget what is over."""
         if not self._run(lambda database: self._write(database, memory, now)):

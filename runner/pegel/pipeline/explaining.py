@@ -154,6 +154,8 @@ def explain(plan: Plan, source: SourcePlan, data: bytes, read_at: int, most: int
         read_at: Wall clock in us.
         most: Records that are explained at most.
     """
+    for enricher in source.enrichers:
+        enricher.recall(plan.runner.state)
     frames = source.format.split(data, End.FINAL)
     refused = [
         Refused(

@@ -53,6 +53,7 @@ class Runner:
         connect: Connect = connect,
         accept_state_loss: bool = False,
         beside: Path | None = None,
+        tending: bool = True,
     ) -> None:
         """Prepare to run; nothing is opened before `open`.
 
@@ -64,10 +65,12 @@ class Runner:
             accept_state_loss: Begin anew where the state is damaged and has no snapshot.
             beside: State directory of the runner whose sinks these are, where it is not this one: what components
                 keep is there, and metrics about the runner itself are that one's.
+            tending: Let slow enrichers ask others; without it nobody is asked, and what they do not know is unknown.
         """
         self.plan = plan
         self._home = beside or plan.runner.state
         self._alone = beside is None
+        self._tending = tending
         self.clock: Clock = clock or SystemClock()
         self._files: Files = files or SystemFiles()
         self._connect = connect
@@ -86,7 +89,7 @@ class Runner:
     @property
     def slow_enrichers(self) -> Sequence[Enricher]:
         """Those that want to be tended."""
-        return [one for one in self._enrichers if one.slow]
+        return [one for one in self._enrichers if one.slow and self._tending]
 
     # -- lifecycle ------------------------------------------------------------------------------------
 

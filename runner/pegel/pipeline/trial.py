@@ -31,16 +31,21 @@ class Trial:
     trouble: str = ""
 
 
-def run(plan: Plan, *, snapshot: bool = False) -> Trial:
+def run(plan: Plan, *, snapshot: bool = False, remembered: Path | None = None) -> Trial:
     """Run a plan over all its input, all windows closed; its state and its sinks are not touched.
+
+    No server is asked about a value and none is waited for: a trial tells nobody anything.
 
     Args:
         plan: What to run.
         snapshot: Give what a view would show at the end, instead of the points of every window.
+        remembered: State directory of a runner whose enrichers' knowledge is used; without it there is none.
     """
+    for enricher in (one for source in plan.sources for one in source.enrichers if remembered):
+        enricher.recall(remembered)
     with tempfile.TemporaryDirectory(prefix="pegel-trial-") as directory:
         settings = replace(plan.runner, state=Path(directory) / "state")
-        runner = Runner(replace(plan, runner=settings, sinks=()))
+        runner = Runner(replace(plan, runner=settings, sinks=()), tending=False)
         runner.open()
         points: list[Point] = []
         runner.turn.watch(points.extend)
