@@ -335,3 +335,25 @@ def test_any_archives_in_any_order_killed_anywhere_count_once(
     rng.shuffle(paths)
     place.backfill(paths)
     assert of_hits(place.points()) == hits(everything)
+
+
+def test_one_that_goes_on_keeps_others_out_again(tmp_path: Path) -> None:
+    """What it will count is not known before it is finished, however often it was."""
+    place = Place(tmp_path)
+    place.write("live.log", [86_400])
+    place.live()
+    first = place.write("a.log", [60, 61])
+    place.backfill([first], name="a")
+    place.prepare([first, place.write("b.log", [3600])], name="a")
+    with pytest.raises(StateError, match="back-fill a is not finished"):
+        place.prepare([place.write("c.log", [3601])], name="c")
+
+
+def test_a_log_that_does_not_begin_with_its_earliest_record_keeps_it(tmp_path: Path) -> None:
+    """Where nothing is live yet, the border is what the runner will read first, as far as records are out of order."""
+    place = Place(tmp_path)
+    place.write("live.log", [180, 179, 240])
+    place.backfill([place.write("old.log", [0, 1])])
+    place.live()
+    hits = {start: count for (metric, start), count in place.points().items() if metric == "hits"}
+    assert hits == {0: 2, 120: 1, 180: 1, 240: 1}

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from pegel.errors import StateError
-from pegel.state import State, claims
+from pegel.state import State, claims, connect
+from pegel.state.schema import migrate
 
 
 @pytest.fixture
@@ -55,6 +57,17 @@ def test_what_a_back_fill_has_counted_is_known_when_it_has_finished(live: Path) 
         state.remember(claims.FINISHED, 1)
     state.close()
     assert claims.counted(live) == {"m": (600, 1800)}
+
+
+def test_nothing_may_be_claimed_of_a_state_that_does_not_know_its_first_window(tmp_path: Path) -> None:
+    """An older program has shown windows and did not write down which; a claim would overwrite them."""
+    (tmp_path / "old").mkdir(mode=0o700)
+    with closing(connect(str(tmp_path / "old" / "state.db"))) as old:
+        migrate(old, 3)
+        old.execute("insert into metrics (name, definition, watermark) values ('m', '{}', 1800)")
+    State(tmp_path / "old").close()
+    (end,) = claims.claim(tmp_path / "old", {"m": 999}).values()
+    assert end <= -(2**61)
 
 
 def test_no_span_claims_nothing() -> None:

@@ -11,7 +11,8 @@ Where nothing is live yet, what the runner will read at its first start is left 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,7 +27,9 @@ from pegel.sources.file import File
 from pegel.sources.given import Given
 from pegel.sources.inflate import Limits
 from pegel.state import State, claims
+from pegel.state.lock import DirectoryLock
 from pegel.state.report import report
+from pegel.state.store import make_private
 from pegel.table import Engine
 from pegel.units import Duration
 
@@ -115,16 +118,35 @@ def prepare(
     live, state = plan.runner.state, folder(plan.runner.state, name)
     one = next(each for each in plan.sources if each.name == source)
     metrics = [replace(metric, sources=[source]) for metric in plan.metrics if source in metric.sources]
-    others = _others(live, name)
-    found, ends = _looked(plan, one, metrics, paths, before, clock or SystemClock(), files or SystemFiles())
-    resumed = (state / "state.db").exists()
-    _settle(state, {metric: [*others.get(metric, ()), (end, claims.EVER)] for metric, end in ends.items()})
+    with _alone(live):
+        others = _others(live, name, metrics)
+        found, ends = _looked(plan, one, metrics, paths, before, clock or SystemClock(), files or SystemFiles())
+        resumed = (state / "state.db").exists()
+        _settle(state, {metric: [*others.get(metric, ()), (end, claims.EVER)] for metric, end in ends.items()})
     reasons = [(glance, _reason_to_skip(glance, metrics, ends, one)) for glance in in_order(found)]
     kept = [glance for glance, reason in reasons if not reason]
     skipped = [Skipped(glance.path, reason, bool(glance.problem)) for glance, reason in reasons if reason]
     return Prepared(
         _plan(plan, one, metrics, kept, state), live, kept, skipped, ends, resumed, _partial(plan.metrics, source)
     )
+
+
+@contextmanager
+def _alone(live: Path) -> Iterator[None]:
+    """While it lasts no other back-fill may claim windows: each would think that nobody else has begun.
+
+    Raises:
+        StateError: Another one is about to.
+    """
+    make_private(live / FOLDER)
+    try:
+        lock = DirectoryLock(live / FOLDER)
+    except StateError as error:
+        raise StateError(f"{error}: another back-fill begins there; try again in a moment") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _looked(
@@ -188,12 +210,13 @@ def _begins(
     found = () if source.start == "end" else source.source.found(files)
     times = [one.begins for one in (glances.look(file.name) for file in found) if one.begins is not None]
     if times:
-        return {one.name: windows_of(one).pane_start(min(times)) for one in metrics}
+        earliest = min(times) - round(source.disorder * 1e6)  # what was looked at may not be in order
+        return {one.name: windows_of(one).pane_start(earliest) for one in metrics}
     now = round(clock.wall() * 1e6)
     return {one.name: windows_of(one).pane_end(windows_of(one).pane_start(now)) for one in metrics}
 
 
-def _others(live: Path, name: str) -> dict[str, list[claims.Span]]:
+def _others(live: Path, name: str, metrics: Sequence[Metric]) -> dict[str, list[claims.Span]]:
     """What other back-fills have counted, by metric.
 
     Raises:
@@ -209,18 +232,21 @@ def _others(live: Path, name: str) -> dict[str, list[claims.Span]]:
                 f"the back-fill {path.parent.name} is not finished; finish it first (--id {path.parent.name}),"
                 f" or remove {path.parent}"
             )
-        for metric, span in counted.items():
-            found.setdefault(metric, []).append(span)
+        for metric in metrics:
+            if metric.name in counted:
+                first, watermark = counted[metric.name]
+                found.setdefault(metric.name, []).append((first, windows_of(metric).pane_start(watermark)))
     return found
 
 
 def _settle(state: Path, owned: Mapping[str, Sequence[claims.Span]]) -> None:
-    """Tell a back-fill's state whose windows are not its own."""
+    """Tell a back-fill's state whose windows are not its own; one that was finished goes on now."""
     own = State(state)
     try:
         with own.transaction():
             for metric, spans in owned.items():
                 own.remember(claims.foreign_key(metric), claims.to_text(spans))
+            own.remember(claims.FINISHED, None)
     finally:
         own.close()
 

@@ -7,6 +7,7 @@ own thread and talks to the turn only through outcomes.
 from __future__ import annotations
 
 import logging
+import math
 import random
 import threading
 from collections import deque
@@ -110,7 +111,7 @@ class Delivery:
 
     def early_due(self) -> bool:
         """Whether it is time for values of open windows."""
-        if not self.sink.overwrites or len(self._frozen) >= _IN_FLIGHT:
+        if not self.sink.overwrites or len(self._frozen) >= _IN_FLIGHT or math.isinf(self.plan.early_interval):
             return False
         return self._clock.monotonic() - self._last_early >= self.plan.early_interval
 

@@ -145,8 +145,10 @@ class LiveMetric:
         """Remember for ever which window was the first that is shown: what is before it may be back-filled."""
         first = min((pane for pane in panes if self._complete(pane)), default=None)
         if first is not None and (self._first is None or first < self._first):
-            self._first = first
-            self.state.remember(claims.first_key(self.metric.name), first)
+            key = claims.first_key(self.metric.name)
+            known = self.state.meta(key)  # another definition of this metric may have been earlier
+            self._first = first if known is None else min(first, known)
+            self.state.remember(key, self._first)
 
     def _total_series(self, labels: tuple[str, ...], time: int, series: int) -> int:
         """The series whose cumulative row a record goes to: the heir's, once there is one."""

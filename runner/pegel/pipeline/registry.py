@@ -27,7 +27,7 @@ from pegel.pipeline.changes import (
 from pegel.pipeline.live import LiveMetric, Standing
 from pegel.pipeline.summary import Summary
 from pegel.plan import Plan
-from pegel.state import State
+from pegel.state import State, claims
 from pegel.state.outbox import Outbox
 from pegel.state.positions import Positions
 from pegel.state.windows import WindowTables
@@ -119,6 +119,11 @@ def _settle_metric(state: State, change: MetricChange, columns: Columns) -> None
     old, metric = change.standing, change.metric
     if old is not None and metric is not None:
         state.connection.execute("update metrics set name = ? where id = ?", (metric.name, old.id))
+        if old.name != metric.name:
+            for key in (claims.first_key, claims.foreign_key):
+                state.connection.execute(
+                    "update or replace meta set name = ? where name = ?", (key(metric.name), key(old.name))
+                )
     if old is not None and change.edge is not None:
         state.connection.execute("update metrics set until = ? where id = ?", (change.edge, old.id))
     if metric is None:

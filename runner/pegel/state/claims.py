@@ -88,7 +88,7 @@ def _claimed(connection: sqlite3.Connection, metric: str, untouched: int) -> int
 
 
 def counted(directory: Path) -> dict[str, Span] | None:
-    """The windows that a back-fill has counted, from its first to its last, by metric; None until it has finished.
+    """The first window that a back-fill has counted and its watermark, by metric; None until it has finished.
 
     Raises:
         StateError: Its state cannot be read.

@@ -147,7 +147,13 @@ update outbox set size = length(points);
 create index outbox_in_order on outbox (sink, pane, metric, count, size, created);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SENDING, _IN_ORDER)
+_OWNERS = """
+-- of states from before back-fills nobody knows which window was shown first: none of theirs may be claimed
+insert or ignore into meta
+    select 'first_window:' || name, -4611686018427387904 from metrics where watermark is not null;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SENDING, _IN_ORDER, _OWNERS)
 
 
 def migrate(connection: sqlite3.Connection, to: int = len(MIGRATIONS)) -> None:
