@@ -21,6 +21,7 @@ from pegel.errors import StateError
 from pegel.plan import Plan
 from pegel.seams import Clock, Files, SystemClock, SystemFiles
 from pegel.state.lock import holder, refuse_network_file_system
+from pegel.state.place import who_may
 from pegel.units import show_size
 
 __all__ = ["Finding", "Machine", "looks"]
@@ -101,13 +102,17 @@ def _config(config: Path, checked: Checked) -> Iterator[Finding]:
 
 def _state(plan: Plan, machine: Machine) -> Iterator[Finding]:
     directory = plan.runner.state
-    if not directory.exists():
+    try:
+        found = directory.stat()
+    except FileNotFoundError:
         yield from _no_state_yet(directory, machine)
         return
-    found = directory.stat()
+    except PermissionError:
+        yield _closed(directory, machine)
+        return
     if found.st_uid != machine.rights.user:
         owner = machine.rights.name_of(found.st_uid)
-        advice = f"run as {owner} (sudo -u {owner} pegel …), or chown -R {machine.rights.name} {directory}"
+        advice = f"run {who_may(directory)}, or chown -R {machine.rights.name} {directory}"
         level: Literal["note", "problem"] = "note" if machine.rights.user == 0 else "problem"
         yield Finding(level, "state", f"{directory} belongs to {owner}", advice)
     if found.st_mode & 0o077:
@@ -115,10 +120,20 @@ def _state(plan: Plan, machine: Machine) -> Iterator[Finding]:
             f"{directory} is open to others (mode {found.st_mode & 0o777:o}); it holds the keys of the user counts"
         )
         yield Finding("problem", "state", sentence, f"chmod 700 {directory}")
-    process = holder(directory)
-    running = f"process {process} runs on it" if process is not None else "nobody runs on it"
-    yield Finding("ok", "state", f"{directory}, {running}")
+    try:
+        process = holder(directory)
+    except PermissionError:
+        yield _closed(directory, machine)
+    else:
+        running = f"process {process} runs on it" if process is not None else "nobody runs on it"
+        yield Finding("ok", "state", f"{directory}, {running}")
     yield from _disk(directory, machine)
+
+
+def _closed(directory: Path, machine: Machine) -> Finding:
+    return Finding(
+        "problem", "state", f"{machine.rights.name} may not look into {directory}", f"look {who_may(directory)}"
+    )
 
 
 def _no_state_yet(directory: Path, machine: Machine) -> Iterator[Finding]:

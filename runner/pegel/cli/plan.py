@@ -74,9 +74,10 @@ def _remembered(directory: Path) -> Remembered:
     """What the state knows; nothing where there is none yet."""
     from pegel.pipeline.changes import Remembered
     from pegel.pipeline.registry import remembered
+    from pegel.state.place import database
     from pegel.state.report import looking
 
-    if not (directory / "state.db").exists():
+    if database(directory) is None:
         return Remembered()
     with looking(directory) as connection:
         return remembered(connection)

@@ -21,6 +21,7 @@ from pegel.seams import SystemClock
 from pegel.sinks import Point
 from pegel.sinks.local_points import LocalPoints, StoredMetric
 from pegel.sinks.local_schema import FILE_NAME
+from pegel.state.place import is_there
 from pegel.units import duration
 
 _ROWS_ON_SCREEN = 20
@@ -77,6 +78,7 @@ def points(
         form=form,
     )
     path = store_path(file, state)
+    is_there(path)  # where that cannot be known, it is said here
     if early and not follow_on:
         raise typer.BadParameter("it needs --follow", param_hint="--early")
     if follow_on:

@@ -12,6 +12,7 @@ from pegel.plan import Plan
 from pegel.seams import Clock, Files, SystemClock, SystemFiles
 from pegel.state import bulletin
 from pegel.state.lock import holder
+from pegel.state.place import database
 from pegel.state.report import report
 
 
@@ -23,7 +24,7 @@ def gather(plan: Plan, *, silent: float = 6 * 3600.0, clock: Clock | None = None
     """
     directory = plan.runner.state
     clock, files = clock or SystemClock(), files or SystemFiles()
-    if not (directory / "state.db").exists():
+    if database(directory) is None:
         return Vitals(now=clock.wall(), plan=plan, facts=None, silent=silent)
     facts = report(directory)
     for source in facts["sources"]:

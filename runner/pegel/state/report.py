@@ -12,6 +12,7 @@ from typing import Any
 from pegel.errors import StateError
 from pegel.state import snapshots
 from pegel.state.letters import Letters
+from pegel.state.place import database
 from pegel.state.schema import MIGRATIONS
 from pegel.state.windows import TOTAL
 
@@ -33,8 +34,8 @@ def looking(directory: Path) -> Iterator[sqlite3.Connection]:
     Raises:
         StateError: There is no state, or it cannot be read, or it is not one of this program.
     """
-    path = directory / "state.db"
-    if not path.exists():
+    path = database(directory)
+    if path is None:
         raise StateError(f"there is no state in {directory} yet; has the runner run?")
     try:
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0, isolation_level=None)

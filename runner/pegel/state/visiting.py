@@ -15,6 +15,7 @@ from pathlib import Path
 from pegel.errors import StateError
 from pegel.state.letters import Letters
 from pegel.state.outbox import Outbox
+from pegel.state.place import database
 from pegel.state.schema import MIGRATIONS
 
 _PATIENCE = 10.0
@@ -36,8 +37,8 @@ def visiting(directory: Path) -> Iterator[Visit]:
     Raises:
         StateError: There is no state, it is of another version, or it cannot be written.
     """
-    path = directory / "state.db"
-    if not path.exists():
+    path = database(directory)
+    if path is None:
         raise StateError(f"there is no state in {directory} yet; has the runner run?")
     try:
         connection = sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=_PATIENCE, isolation_level=None)
