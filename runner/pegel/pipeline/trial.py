@@ -41,8 +41,9 @@ def run(plan: Plan, *, snapshot: bool = False, remembered: Path | None = None) -
         snapshot: Give what a view would show at the end, instead of the points of every window.
         remembered: State directory of a runner whose enrichers' knowledge is used; without it there is none.
     """
-    for enricher in (one for source in plan.sources for one in source.enrichers if remembered):
-        enricher.recall(remembered)
+    if remembered is not None:
+        for enricher in (one for source in plan.sources for one in source.enrichers):
+            enricher.recall(remembered)
     with tempfile.TemporaryDirectory(prefix="pegel-trial-") as directory:
         settings = replace(plan.runner, state=Path(directory) / "state")
         runner = Runner(replace(plan, runner=settings, sinks=()), tending=False)
