@@ -10,6 +10,7 @@ from pegel import logs
 from pegel.cli.notify import Notify
 from pegel.config import load
 from pegel.errors import ConfigError, StateError
+from pegel.memory import settle
 from pegel.pipeline import Runner
 from pegel.pipeline.service import Service
 from pegel.plan import Plan
@@ -41,6 +42,7 @@ class Running:
         """
         plan = load(self._config)
         logs.set_up(plan.runner.log_level, plan.runner.log_format)
+        settle()
         former: Plan | None = None
         while not self._stop.is_set():
             plan, former = self._run(plan, former)
@@ -49,6 +51,7 @@ class Running:
         """Read and send all there is; returns what could not be delivered."""
         plan = load(self._config)
         logs.set_up(plan.runner.log_level, plan.runner.log_format)
+        settle()
         runner = Runner(plan, accept_state_loss=self._accept_state_loss)
         runner.open()
         try:

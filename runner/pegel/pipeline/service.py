@@ -39,8 +39,8 @@ _RETRY_STATE = 5.0
 _GROUPS_PER_TURN = 4
 """Folds merged in one commit at most: what they hold in memory until then stays small."""
 
-_GROUPS_AHEAD = 0
-"""Groups that may wait for the turn beside those that are being folded."""
+_LEAST_GROUPS = 2
+"""Groups that may be in memory whatever the number of workers: one is read while one is folded."""
 
 
 _FAREWELL = 5.0
@@ -60,7 +60,7 @@ class Service:
         self._wake = threading.Event()
         self._workers = worker_count(runner.plan.runner.workers)
         self._folds: deque[Future[Folded]] = deque()
-        self._slots = threading.Semaphore(self._workers + _GROUPS_AHEAD)
+        self._slots = threading.Semaphore(max(self._workers, _LEAST_GROUPS))
         self._pool = ThreadPoolExecutor(self._workers, "fold")
         self._done = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -238,10 +238,14 @@ class Service:
         return self._runner.turn.blocked
 
     def _give(self, chunks: Sequence[Chunk]) -> None:
-        """Let a worker fold chunks; waits while too many are on their way."""
+        """Let a worker fold chunks; waits until there is room for the next ones, so that nothing waits in memory."""
         while not self._done.is_set():
             if self._slots.acquire(timeout=0.2):
                 self._folds.append(self._fold(chunks))
+                break
+        while not self._done.is_set():
+            if self._slots.acquire(timeout=0.2):
+                self._slots.release()
                 return
 
     def _fold(self, chunks: Sequence[Chunk]) -> Future[Folded]:
