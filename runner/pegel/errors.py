@@ -12,6 +12,10 @@ PegelError
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
+
+Fault = Literal["type_conflict", "outside_retention", "unparsable", "too_big", "other"]
+"""Why a point can never be stored, as a class: few, whatever words a server finds for each row."""
 
 
 class PegelError(Exception):
@@ -66,8 +70,12 @@ class Permanent(SinkError):
     Attributes:
         rows: The bad points, by their index in what was encoded, and the reason for each; empty for all of them,
             of which nothing was stored.
+        faults: The class of each of them, by the same index; `other` where there is none.
     """
 
-    def __init__(self, message: str, rows: Mapping[int, str] | None = None) -> None:
+    def __init__(
+        self, message: str, rows: Mapping[int, str] | None = None, faults: Mapping[int, Fault] | None = None
+    ) -> None:
         self.rows = dict(rows or {})
+        self.faults = dict(faults or {})
         super().__init__(message)

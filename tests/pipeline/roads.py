@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from doubles import FakeClock
-from pegel.errors import Permanent, Retryable
+from pegel.errors import Fault, Permanent, Retryable
 from pegel.pipeline.delivery import Delivery, Outcome
 from pegel.plan import SinkPlan
 from pegel.sinks import Point, Sink
@@ -64,6 +64,7 @@ class Road(Sink):
     fate: Callable[[], str] = lambda: "stored"
     allowance: float = LATE
     repaired: bool = False
+    faults: Mapping[int, Fault] = field(default_factory=dict)
 
     @property
     def overwrites(self) -> bool:
@@ -95,7 +96,7 @@ class Road(Sink):
         if fate == "reply lost":
             raise Retryable("timed out")
         if refused:
-            raise Permanent("refused", refused)
+            raise Permanent("refused", refused, self.faults)
 
 
 @dataclass

@@ -246,7 +246,7 @@ def test_only_the_refused_rows_become_dead_letters(depot: Depot, caplog: pytest.
     assert values(depot) == [0, 2, 4]
     (letters,) = depot.state.letters.counted()
     assert (letters.reason, letters.points) == ("wrong type", 2)
-    assert depot.state.counters() == {("dead_letters_total", '{"reason":"wrong type","sink":"far"}'): 2}
+    assert depot.state.counters() == {("dead_letters_total", '{"reason":"other","sink":"far"}'): 2}
     assert [record.getMessage() for record in caplog.records] == [
         "2 points for far were refused and set aside (pegel sinks shows them): wrong type"
     ]
@@ -379,3 +379,32 @@ def test_the_same_reason_is_logged_once_an_hour(depot: Depot, caplog: pytest.Log
         sent(depot, point(minute, "a"))
         depot.clock.now += 60
     assert len([one for one in caplog.records if "set aside" in one.getMessage()]) == 2
+
+
+def test_a_server_with_words_of_its_own_for_every_row_makes_one_counter_and_one_line(
+    depot: Depot, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As labels of a counter its words would be series for ever; the letters have them."""
+    depot.sink.server.refuses = lambda point: f"bad row {point.values['n']}" if point.values["n"] else ""
+    sent(depot, *[point(window, key, 10 * window + number) for window in range(5) for number, key in enumerate("abc")])
+    assert depot.state.counters() == {("dead_letters_total", '{"reason":"other","sink":"far"}'): 14}
+    assert len({one.reason for one in depot.state.letters.counted()}) == 14
+    (line,) = [one.getMessage() for one in caplog.records]
+    assert line == "14 points for far were refused and set aside (pegel sinks shows them): bad row 1"
+
+
+def test_one_line_tells_of_all_requests_that_are_under_way(depot: Depot, caplog: pytest.LogCaptureFixture) -> None:
+    """It said 102 where 130 were refused, and people believed it."""
+    depot.sink.server.refuses = lambda _: "wrong type"
+    depot.turn(point(0, "a"), point(0, "b"))
+    depot.turn(point(1, "a"))
+    depot.sink.faults = {0: "type_conflict"}
+    depot.send()
+    depot.turn()
+    assert not caplog.records
+    depot.send()
+    depot.turn()
+    assert [one.getMessage().split(" were")[0] for one in caplog.records] == ["2 points for far", "1 points for far"]
+    counters = depot.state.counters()
+    assert counters["dead_letters_total", '{"reason":"type_conflict","sink":"far"}'] == 2
+    assert counters["dead_letters_total", '{"reason":"other","sink":"far"}'] == 1

@@ -196,6 +196,17 @@ def test_reasons_name_the_fault_and_not_the_row(influx: FakeInflux, sink: Influx
     assert refused_by(sink, payload) == {1: conflict, 2: late, 3: late, 4: conflict}
 
 
+def test_every_reason_has_a_class(influx: FakeInflux, sink: Influxdb2) -> None:
+    """Counters are by class: a server's words are not."""
+    influx.oldest["telemetry"] = 1000.0
+    influx.types["m", "v"] = int
+    influx.max_bytes = 150
+    payload = row(0) + row(1, "1.5") + b"m,n=2 v=1i 5\n" + b"nonsense\n" + row(4, '"' + "x" * 200 + '"')
+    with pytest.raises(Permanent) as caught:
+        sink.send(payload)
+    assert caught.value.faults == {1: "type_conflict", 2: "outside_retention", 3: "unparsable", 4: "too_big"}
+
+
 def test_many_bad_rows_of_one_kind_cost_one_request(influx: FakeInflux, sink: Influxdb2) -> None:
     """Back-filling into a bucket that keeps an hour: the server says that it dropped them all."""
     influx.oldest["telemetry"] = 1e10

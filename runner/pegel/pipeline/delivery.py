@@ -14,10 +14,11 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pegel.errors import Permanent, Retryable, StateError
+from pegel.errors import Fault, Permanent, Retryable, StateError
 from pegel.pipeline import waiting
 from pegel.pipeline.fences import Fences
 from pegel.pipeline.letters import DeadLetters
+from pegel.pipeline.refusals import Refusals
 from pegel.plan import SinkPlan, takes, wants_own
 from pegel.seams import Clock
 from pegel.sinks import Point
@@ -40,9 +41,6 @@ _LOOK_INTERVAL = 1.0
 _MENDING_INTERVAL = 2.0
 """Seconds between two looks whether the cause of a failure was mended."""
 
-_TELL_INTERVAL = 3600.0
-"""Seconds until the same reason for dead letters is logged again."""
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -52,6 +50,7 @@ class Outcome:
         kind: `stored`, `refused` for good (some of it or all), or `failed`.
         reason: Why not.
         refused: Reasons by the index of the point; empty for all of them.
+        faults: The classes of the reasons, by the same index.
         unsure: It failed, and may be stored nevertheless, at once or later.
     """
 
@@ -59,6 +58,7 @@ class Outcome:
     kind: str
     reason: str = ""
     refused: Mapping[int, str] = field(default_factory=dict)
+    faults: Mapping[int, Fault] = field(default_factory=dict)
     unsure: bool = False
 
 
@@ -76,7 +76,7 @@ class Delivery:
         self._inherited: list[int] = []
         self._fences = Fences(plan.name, plan.sink.late, state, clock)
         self._letters = DeadLetters(plan.name, state.letters)
-        self._told: dict[str, float] = {}
+        self._refusals = Refusals(plan.name, clock, self.log)
         self._looked = float("-inf")
         self._last_handed = 0
         self._last_early = float("-inf")
@@ -97,6 +97,7 @@ class Delivery:
         self._inherited = [request.id for request in requests if request.ambiguous]
         self._fences.remember()
         self._letters.remember()
+        self._refusals.forget()
 
     def due(self) -> bool:
         """Whether a turn has something to do here without any news: a fence, a retry, a request not handed over."""
@@ -163,6 +164,7 @@ class Delivery:
             self._settle_letters(outcome)
             self._state.outbox.acknowledge(request)
             self._frozen = [one for one in self._frozen if one != request]
+        self._refusals.tell(more=self.busy or self._state.outbox.waits(self.name))
 
     def _settle_letters(self, outcome: Outcome) -> None:
         """Set aside what was refused; what is stored overtakes letters of the same rows."""
@@ -171,18 +173,9 @@ class Delivery:
         refused = outcome.refused
         if outcome.kind == "refused" and not refused:
             refused = dict.fromkeys(range(outcome.request.count), outcome.reason)
-        counts = self._letters.settle(self._state.outbox.claimed(outcome.request.id), refused, self._time())
-        for reason, count in counts.items():
-            self._state.count("dead_letters_total", count, sink=self.name, reason=reason)
-            self._tell(reason, count)
-
-    def _tell(self, reason: str, count: int) -> None:
-        now = self._clock.monotonic()
-        if now - self._told.get(reason, float("-inf")) >= _TELL_INTERVAL:
-            self._told[reason] = now
-            self.log.error(
-                "%d points for %s were refused and set aside (pegel sinks shows them): %s", count, self.name, reason
-            )
+        self._letters.settle(self._state.outbox.claimed(outcome.request.id), refused, self._time())
+        for fault, count in self._refusals.note(refused, outcome.faults).items():
+            self._state.count("dead_letters_total", count, sink=self.name, reason=fault)
 
     def _time(self) -> int:
         return round(self._clock.wall() * 1e6)
@@ -255,7 +248,7 @@ class Delivery:
             return Outcome(request, "failed", str(error), unsure=error.unsure)
         except Permanent as error:
             self._succeeded(request.count - (len(error.rows) or request.count))
-            return Outcome(request, "refused", str(error), error.rows)
+            return Outcome(request, "refused", str(error), error.rows, error.faults)
         self._succeeded(request.count)
         return Outcome(request, "stored")
 

@@ -5,7 +5,6 @@ A letter is never sent behind a newer value of its row: it goes as soon as one i
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from pegel.pipeline import waiting
@@ -33,16 +32,13 @@ class DeadLetters:
         """Whether there is no letter that could be overtaken."""
         return not self._windows
 
-    def settle(self, windows: Sequence[Window], refused: Mapping[int, str], now: int) -> Counter[str]:
+    def settle(self, windows: Sequence[Window], refused: Mapping[int, str], now: int) -> None:
         """Note what a sink said about a request.
 
         Args:
             windows: All that was in it.
             refused: Reasons by the index of the point; all others are stored.
             now: Wall clock in us.
-
-        Returns:
-            How many points were refused, by reason.
         """
         place = 0
         for window in windows:
@@ -50,7 +46,6 @@ class DeadLetters:
             if mine or (window.metric, window.pane) in self._windows:
                 self._settle_window(window, mine, now)
             place += window.count
-        return Counter(refused.values())
 
     def _settle_window(self, window: Window, refused: Mapping[int, str], now: int) -> None:
         points = unpack(window.points)

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-from pegel.errors import Retryable
+from pegel.errors import Fault, Retryable
 from pegel.sinks.posting import Reply
 from pegel.sinks.safe_text import clean
 
@@ -32,21 +32,23 @@ class Refusal:
     Attributes:
         reason: For people, and the same for rows with the same fault.
         dropped: How many of the rows sent were not stored, 0 if the server does not say. It may be more.
+        fault: The class of the reason.
     """
 
     reason: str
     dropped: int = 0
+    fault: Fault = "other"
 
 
 def refusal(reply: Reply) -> Refusal | None:
     """What is said against rows; None if the answer is about something else."""
     if reply.status == 413:
-        return Refusal("the row alone is too big for the server (413)")
+        return Refusal("the row alone is too big for the server (413)", fault="too_big")
     message = _message(reply)
     if reply.status not in (400, 422) or not message:
         return None
     dropped = _DROPPED.search(message)
-    return Refusal(_reason(message), int(dropped[1]) if dropped else 0)
+    return Refusal(_reason(message), int(dropped[1]) if dropped else 0, _fault(message))
 
 
 def trouble(reply: Reply, url: str, bucket: str) -> Retryable:
@@ -105,6 +107,16 @@ def _reason(message: str) -> str:
         return f"older than the bucket keeps{f' ({kept[1]})' if kept[1] else ''}"
     conflict = message.find("field type conflict")
     return clean(_DROPPED.split(message[max(conflict, 0) :])[0], MAX_MESSAGE)
+
+
+def _fault(message: str) -> Fault:
+    """The class of a message, looked for in the order in which `_reason` looks."""
+    message = _QUOTED_ROW.sub("unable to parse the row", message)
+    if _RETENTION.search(message):
+        return "outside_retention"
+    if "field type conflict" in message:
+        return "type_conflict"
+    return "unparsable" if "unable to parse" in message else "other"
 
 
 def _retry_after(reply: Reply) -> float | None:

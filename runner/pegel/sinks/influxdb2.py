@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -113,7 +113,9 @@ class Influxdb2(Sink):
     def send(self, payload: bytes) -> None:
         refused = self._refused(payload.splitlines(keepends=True))
         if refused:
-            raise Permanent(next(iter(refused.values())), refused)
+            reasons = {number: one.reason for number, one in refused.items()}
+            faults = {number: one.fault for number, one in refused.items()}
+            raise Permanent(next(iter(reasons.values())), reasons, faults)
 
     def mended(self) -> bool:
         return self.token.renew()
@@ -141,13 +143,13 @@ class Influxdb2(Sink):
 
     # -- rows ---------------------------------------------------------------------------------------------
 
-    def _refused(self, rows: Sequence[bytes]) -> dict[int, str]:
+    def _refused(self, rows: Sequence[bytes]) -> dict[int, Refusal]:
         """Store all rows but those that can never be stored; these, with the reason of each.
 
         What is refused is halved until the bad rows are alone. Sending a row again that is stored already
         changes nothing.
         """
-        refused: dict[int, str] = {}
+        refused: dict[int, Refusal] = {}
         whole = [number for number, row in enumerate(rows) if not row.startswith(b"#")]
         todo = [whole] if whole else []
         while todo:
@@ -158,9 +160,9 @@ class Influxdb2(Sink):
             if part is whole and not verdict.dropped:
                 self._check_that_rows_are_meant(verdict)
             if len(part) == 1 or verdict.dropped == len(part):
-                known = set(refused.values())
+                known = {one.reason for one in refused.values()}
                 reason = verdict.reason if len(known) < _MOST_REASONS or verdict.reason in known else _OTHER
-                refused.update(dict.fromkeys(part, reason))
+                refused.update(dict.fromkeys(part, replace(verdict, reason=reason)))
             else:
                 middle = len(part) // 2
                 todo += [part[middle:], part[:middle]]
