@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 from pegel.cli.preview import collect
 from pegel.config import load
+from sinks.influx_server import TOKEN, FakeInflux
 
 CONFIG = """
 [runner]
@@ -194,3 +196,18 @@ def test_once_gives_up_on_a_log_that_cannot_be_read_and_says_why(place: Path) ->
     result = run("run", "--once", "--patience", "0s")
     assert result.returncode == 1, result.stderr
     assert "logs/app.log" in result.stderr
+
+
+def test_once_fails_where_points_were_refused_for_good(place: Path) -> None:
+    """Cron sends its mail by the exit code; points that nobody will ever see must not be a success."""
+    with FakeInflux() as influx:
+        influx.oldest["telemetry"] = 1e10
+        place_of = 'org = "example"\nbucket = "telemetry"\ntoken = "${INFLUX_TOKEN}"'
+        sink = f'type = "influxdb2"\nurl = "{influx.url}"\n{place_of}'
+        (place / "config.toml").write_text(CONFIG.format(metric="hits").replace('type = "local"', sink))
+        write(place, 0, "u", "v")
+        write(place, 2, "w")
+        first, second = (run("run", "--once", "--close", INFLUX_TOKEN=TOKEN) for _ in range(2))
+    assert first.returncode == 1
+    assert re.search(r"influxdb2 refused \d points for good \(pegel sinks shows them\)", first.stderr)
+    assert second.returncode == 0, "the next run has refused nothing"

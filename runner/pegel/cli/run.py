@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
@@ -45,10 +44,11 @@ def run(
             An old log to its end, the newest windows too.
 
     Exit codes:
-        1: not everything could be read or delivered (with --once)
+        1: not everything could be read or delivered, or a sink refused points for good (with --once)
     """
     from pegel.cli.notify import Notify
     from pegel.cli.running import Running
+    from pegel.cli.stopping import stop_on_signals
     from pegel.units import duration
 
     if close and not once:
@@ -56,7 +56,9 @@ def run(
     stop = threading.Event()
     notify = Notify.from_environment()
     running = Running(config, stop, accept_state_loss=accept_state_loss, notify=notify)
-    _listen(stop, running.reload)
+    stop_on_signals(stop)
+    if sys.platform != "win32":
+        signal.signal(signal.SIGHUP, lambda _number, _frame: running.reload.set())
     if not once:
         running.forever()
         return
@@ -66,17 +68,3 @@ def run(
     if undelivered:
         typer.echo(f"not everything could be read or delivered: {undelivered}", err=True)
         raise typer.Exit(1)
-
-
-def _listen(stop: threading.Event, reload: threading.Event) -> None:
-    """Turn signals into events; the second request to stop does not wait."""
-
-    def on_stop(number: int, _frame: object) -> None:
-        if stop.is_set():
-            os._exit(128 + number)
-        stop.set()
-
-    signal.signal(signal.SIGTERM, on_stop)
-    signal.signal(signal.SIGINT, on_stop)
-    if sys.platform != "win32":
-        signal.signal(signal.SIGHUP, lambda _number, _frame: reload.set())

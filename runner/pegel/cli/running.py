@@ -12,6 +12,7 @@ from pegel.config import load
 from pegel.errors import ConfigError, StateError
 from pegel.memory import settle
 from pegel.pipeline import Runner
+from pegel.pipeline.refusals import refused_so_far
 from pegel.pipeline.service import Service
 from pegel.plan import Plan
 
@@ -48,16 +49,20 @@ class Running:
             plan, former = self._run(plan, former)
 
     def once(self, *, close_all: bool, patience: float) -> str:
-        """Read and send all there is; returns what could not be delivered."""
+        """Read and send all there is; returns what could not be delivered, now or ever."""
         plan = load(self._config)
         logs.set_up(plan.runner.log_level, plan.runner.log_format)
         settle()
         runner = Runner(plan, accept_state_loss=self._accept_state_loss)
         runner.open()
         try:
-            return Service(runner, self._stop).run_once(close_all=close_all, patience=patience)
+            former = refused_so_far(runner.state.counters())
+            left = Service(runner, self._stop).run_once(close_all=close_all, patience=patience)
+            refused = refused_so_far(runner.state.counters()) - former
         finally:
             runner.close()
+        lost = [f"{sink} refused {count:,} points for good (pegel sinks shows them)" for sink, count in refused.items()]
+        return "; ".join(filter(None, [left, *lost]))
 
     def _opened(self, plan: Plan, former: Plan | None) -> tuple[Runner, Plan]:
         """A runner of a plan, or of the former one where the state refuses the new one."""

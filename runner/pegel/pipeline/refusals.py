@@ -6,6 +6,7 @@ would be series for ever.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import Counter
 from collections.abc import Mapping
@@ -75,3 +76,12 @@ class Refusals:
 
     def _drop(self, fault: Fault) -> None:
         del self._untold[fault], self._words[fault], self._since[fault]
+
+
+def refused_so_far(counters: Mapping[tuple[str, str], int]) -> Counter[str]:
+    """How many points each sink has refused for good according to the counters of a state."""
+    found: Counter[str] = Counter()
+    for (name, labels), count in counters.items():
+        if name == "dead_letters_total":
+            found[json.loads(labels)["sink"]] += count
+    return found
