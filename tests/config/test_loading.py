@@ -215,3 +215,27 @@ def test_any_value_in_any_place_is_refused_never_a_crash(
     checked = folder.check(text)
     assert checked.plan is None
     assert checked.problems
+
+
+def test_a_table_that_breaks_later_does_not_end_the_counting(folder: Folder, tmp_path: Path) -> None:
+    """A nightly download that failed: refused before the first start, done without once there is a state."""
+    table, state = tmp_path / "plans.csv", tmp_path / "state"
+    lookup = f"""
+[[enrichers]]
+type = "lookup"
+from = "shop"
+file = "{table}"
+column = "page"
+key = "page"
+columns = ["plan"]
+
+[runner]
+state = "{state}"
+"""
+    config = folder.write(GOOD + lookup)
+    with pytest.raises(ConfigError, match=r'enrichers\[0\]\.file: ".*plans.csv" cannot be read: no such file'):
+        load(config, folder.environ)
+    state.mkdir()
+    (state / "state.db").touch()
+    assert load(config, folder.environ).sources
+    assert [problem.path for problem in check(config, folder.environ).problems] == [("enrichers", 0, "file")]

@@ -126,14 +126,17 @@ def test_without_a_file_there_is_nothing_until_there_is(
 def test_what_is_required_is_read_once(file: Path, clock: FakeClock) -> None:
     """A configuration is checked and then run: a big file must not be read for each."""
     found = newest(file, clock)
-    first = found.required()
-    assert found.required() is first
+    assert found.trouble() == ""
+    first = found.get()
+    assert found.trouble() == ""
     assert found.get() is first
 
 
-def test_a_file_that_is_required_and_not_there_is_an_error(tmp_path: Path, clock: FakeClock) -> None:
-    with pytest.raises(ValueError, match="cannot be read: no such file"):
-        newest(tmp_path / "none", clock).required()
+def test_a_file_that_is_not_there_is_trouble(tmp_path: Path, clock: FakeClock) -> None:
+    """It is said as often as it is asked, until the file is there."""
+    found = newest(tmp_path / "none", clock)
+    assert "cannot be read: no such file" in found.trouble()
+    assert "cannot be read: no such file" in found.trouble()
 
 
 def test_others_go_on_while_one_thread_reads(file: Path, clock: FakeClock) -> None:

@@ -36,6 +36,14 @@ def add_enrichers(
     return made
 
 
+def lacking(made: Sequence[tuple[Node, Enricher]]) -> Iterator[Problem]:
+    """What enrichers depend on and cannot use, at the options that name it."""
+    for node, enricher in made:
+        for sentence in enricher.lacks():
+            error = ExpressionError(sentence)
+            yield expression_problem(next(_blamed(node, error), node), error, {})
+
+
 def referred(node: Node, drafts: Sequence[SourceDraft], problems: list[Problem]) -> list[str]:
     """The sources that `from` names; the only one where nothing is said."""
     known = [draft.name for draft in drafts if draft.name]

@@ -13,7 +13,7 @@ from pegel.config import words
 from pegel.config.cases import draft_cases
 from pegel.config.document import Node, Reading, read
 from pegel.config.endpoints import Endpoint, endpoints
-from pegel.config.enrichers import add_enrichers
+from pegel.config.enrichers import add_enrichers, lacking
 from pegel.config.metrics import draft_metrics
 from pegel.config.presets import FOLDER, expand
 from pegel.config.problems import Place, Problem, did_you_mean
@@ -82,14 +82,20 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None)
     Raises:
         ConfigError: It is refused; the error has every problem, in the order of the files.
     """
-    checked = check(path, environ)
+    checked = check(path, environ, standing=True)
     if checked.plan is None:
         raise ConfigError(checked.problems)
     return checked.plan
 
 
-def check(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None) -> Checked:
-    """Read a configuration and say all that is wrong or odd about it; nothing is opened or started."""
+def check(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None, *, standing: bool = False) -> Checked:
+    """Read a configuration and say all that is wrong or odd about it; nothing is opened or started.
+
+    Args:
+        path: The file.
+        environ: See `load`.
+        standing: A configuration that has a state already goes on without what its enrichers lack.
+    """
     environ = environment(environ)
     problems: list[Problem] = []
     declared = declare(Path(path), environ, problems)
@@ -98,7 +104,7 @@ def check(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None
     off = [node for node in declared.sinks if is_off(node)]
     declared.sinks = [node for node in declared.sinks if not is_off(node)]
     faults = [node.fault for table in declared.nodes() for node in table.walk() if node.fault]
-    plan, warnings, outside = _plan(declared, environ, problems)
+    plan, warnings, outside = _plan(declared, environ, problems, standing=standing)
     spoiled = {(fault.file, fault.path) for fault in faults}
     found = _in_order([*faults, *(p for p in problems if (p.file, p.path) not in spoiled)])
     return Checked(None if found else plan, found, _in_order([*warnings, *off_warnings(off)]), outside)
@@ -171,12 +177,15 @@ def _tables(section: Node, problems: list[Problem]) -> Iterable[Node]:
 
 
 def _plan(
-    declared: Declared, environ: Mapping[str, str], problems: list[Problem]
+    declared: Declared, environ: Mapping[str, str], problems: list[Problem], *, standing: bool
 ) -> tuple[Plan | None, list[Problem], list[Endpoint]]:
     """The plan with its warnings and endpoints; None where there are problems."""
     runner = runner_settings(declared.runner, environ, problems)
     drafts = draft_sources(declared.sources, declared.lost, problems)
     enrichers = add_enrichers(declared.enrichers, drafts, problems)
+    lacks = list(lacking(enrichers))
+    if not (standing and runner is not None and (runner.state / "state.db").exists()):
+        problems += lacks
     check_private(drafts, problems)
     metrics = draft_metrics(declared.metrics, drafts, runner, problems)
     sinks = draft_sinks(declared.sinks, declared.root, problems)

@@ -35,6 +35,14 @@ class Enricher(ABC):
             ExpressionError: An SQL option does not fit the columns; it has the place and candidates.
         """
 
+    def lacks(self) -> Sequence[str]:
+        """What it depends on and cannot use now, each a sentence that begins with its name in quotes.
+
+        A configuration is refused for it before its first start. Later it only says so: a download that failed
+        tonight must not end the counting, and `enrich` does without until it is mended.
+        """
+        return ()
+
     @abstractmethod
     def enrich(self, table: Table) -> Table:
         """The table with the added columns. Runs on a worker thread; look-ups once per distinct value.

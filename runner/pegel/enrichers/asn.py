@@ -86,12 +86,10 @@ class Asn(Enricher):
 
     def adds(self, columns: Columns) -> Columns:
         self.needs(columns)
-        for file in self._files:
-            try:
-                file.required()
-            except ValueError as error:
-                raise ExpressionError(f'"{file.path}" {error}') from None
         return dict.fromkeys(self.columns, "VARCHAR")
+
+    def lacks(self) -> Sequence[str]:
+        return [f'"{file.path}" {reason}' for file in self._files if (reason := file.trouble())]
 
     def enrich(self, table: Table) -> Table:
         """Look up each distinct address once, and join what was found."""
@@ -158,8 +156,8 @@ def _look_up(file: Newest[Database]) -> Callable[[Sequence[bytes]], Sequence[Net
 
 def _trouble(file: Newest[Database], now: float) -> str:
     """What is wrong with a file, as a sentence; empty if nothing is."""
-    try:
-        days = int((now - file.required().built) // 86400)
-    except ValueError as error:
-        return f'"{file.path}" {error}'
+    reason, database = file.trouble(), file.get()
+    if database is None:
+        return f'"{file.path}" {reason}'
+    days = int((now - database.built) // 86400)
     return f'"{file.path}" is {days} days old, and networks move; download a new one' if days > _OLD else ""

@@ -11,7 +11,7 @@ from pegel.enrichers import Enricher
 from pegel.enrichers.names import check_names
 from pegel.enrichers.newest import Newest
 from pegel.enrichers.reference import Reference, read
-from pegel.sql import ExpressionError, unknown_column
+from pegel.sql import unknown_column
 from pegel.table import Columns, Table, literal, quote
 
 _KEY = "_lookup_key"
@@ -63,11 +63,11 @@ class Lookup(Enricher):
 
     def adds(self, columns: Columns) -> Columns:
         self.needs(columns)
-        try:
-            self._table.required()
-        except ValueError as error:
-            raise ExpressionError(f'"{self.file}" {error}') from None
         return dict.fromkeys(self._added, "VARCHAR")
+
+    def lacks(self) -> Sequence[str]:
+        reason = self._table.trouble()
+        return [f'"{self.file}" {reason}'] if reason else []
 
     def enrich(self, table: Table) -> Table:
         """Join by the key: once per distinct value, in the engine."""

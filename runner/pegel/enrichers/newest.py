@@ -79,17 +79,17 @@ class Newest(Generic[T]):
                 self._lock.release()
         return self._value
 
-    def required(self) -> T:
-        """What the file says.
-
-        Raises:
-            ValueError: It never could be read; a sentence that goes behind the name of the file.
-        """
+    def trouble(self) -> str:
+        """Why the file never could be read, a sentence that goes behind its name; empty if it could."""
         with self._lock:
             if self._value is None:
-                self._seen = _state(self.path)
-                self._value = self._read(self.path)
-            return self._value
+                state = _state(self.path)
+                try:
+                    self._value = self._read(self.path)
+                except ValueError as error:
+                    return str(error)
+                self._seen = state
+            return ""
 
     def _look_if_due(self) -> None:
         now = self._clock()
