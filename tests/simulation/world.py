@@ -64,6 +64,7 @@ class Inode:
     names: int = 0
     descriptors: int = 0
     read_error: int = 0
+    forbidden: bool = False
     extents: list[tuple[int, bytearray]] = field(default_factory=list)
 
     def write(self, data: bytes, offset: int) -> None:
@@ -191,6 +192,8 @@ class SimFiles:
         inode = self._lookup(path)
         if not inode.regular:
             raise OSError(errno.EINVAL, f"{path} is not a regular file")
+        if inode.forbidden:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES), path)
         handle = SimFile(self, inode)
         self._handles.add(handle)
         return handle
@@ -307,6 +310,10 @@ class SimFiles:
         """Opening and looking at this name fails until `heal`."""
         self._open_errors[self.resolve(path)] = error
 
+    def forbid(self, path: str) -> None:
+        """This file may be looked at and not be opened, whatever it is called, until `heal`: mode 0600 of another."""
+        self._node(path).forbidden = True
+
     def break_reads(self, path: str, error: int = errno.EIO) -> None:
         """Reading this file fails until `heal`, through open descriptors too."""
         self._node(path).read_error = error
@@ -317,10 +324,10 @@ class SimFiles:
             handle.stale = True
 
     def heal(self) -> None:
-        """End every `deny` and `break_reads`."""
+        """End every `deny`, `forbid` and `break_reads`."""
         self._open_errors.clear()
         for inode in self._names.values():
-            inode.read_error = 0
+            inode.read_error, inode.forbidden = 0, False
 
     def remount(self, dev: int) -> None:
         """Every file has another device number from now on."""

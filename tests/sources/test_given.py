@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from doubles import FakeClock
+from pegel.errors import SourceError
 from pegel.formats import End
 from pegel.seams import SystemFiles
 from pegel.sources import Position, World
 from pegel.sources.given import Given
+from simulation.world import SimClock, SimFiles
 
 
 def read(source: Given, positions: Sequence[Position] = (), most: int = 10**9) -> tuple[bytes, list[Position]]:
@@ -114,3 +116,18 @@ def test_what_can_never_be_read_is_put_aside_by_name(tmp_path: Path) -> None:
     assert read(source)[0] == b"a\n"
     assert source.put_aside()[0].startswith(f"{broken}: ")
     assert source.status().counts["quarantined_archives"] == 1
+
+
+def test_what_may_not_be_read_is_not_put_aside() -> None:
+    """Somebody has to open the way to it, and then it counts like any other."""
+    files = SimFiles(SimClock())
+    files.create("/old/a", b"a\n")
+    files.create("/old/b", b"b\n")
+    files.forbid("/old/a")
+    source = Given(paths=["/old/a", "/old/b"])
+    source.open(World(FakeClock(), files, threading.Event()), ())
+    with pytest.raises(SourceError, match="/old/a cannot be read: Permission denied"):
+        source.poll()
+    assert source.status().state == "failing"
+    assert source.put_aside() == []
+    source.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 
 import pytest
@@ -81,8 +82,17 @@ def test_unfinished_and_foreign_files_are_told_apart() -> None:
 def test_an_archive_that_cannot_be_looked_at_is_unfinished() -> None:
     files = SimFiles(SimClock())
     files.create(LOG + ".1")
-    files.deny(LOG + ".1")
+    files.deny(LOG + ".1", errno.EIO)
     assert look(files, LOG, ()).unfinished == ((LOG + ".1", -1),)
+
+
+def test_a_closed_directory_of_archives_is_an_error() -> None:
+    """Were it taken for unfinished, the live file would be read before what is in there."""
+    files = SimFiles(SimClock())
+    files.create(LOG + ".1")
+    files.deny(LOG + ".1")
+    with pytest.raises(PermissionError, match=LOG + ".1"):
+        look(files, LOG, ())
 
 
 def test_names_with_wildcards_in_them_are_taken_as_they_are() -> None:

@@ -832,6 +832,48 @@ def s50_an_archive_may_not_be_read_for_a_while(story: Story) -> None:
     story.finish()
 
 
+@scenario("S50 archives belong to another user")
+def s50_archives_belong_to_another_user(story: Story) -> None:
+    """Nothing is read past them and nothing is put aside, however long it takes somebody to notice."""
+    story.write(2)
+    story.meet()
+    story.write(1)
+    story.rotate(".3")
+    story.archive(".2.gz", story.records(3))
+    story.archive(".1", story.records(3))
+    for suffix in (".3", ".2.gz", ".1"):
+        story.files.forbid(LOG + suffix)
+    story.write(2)
+    story.clock.advance(86_400.0)
+    if story.runner.source is None:
+        story.runner.open()
+    story.runner.settle(900)
+    assert story.runner.failures
+    assert story.runner.counts.get("quarantined_archives", 0) == 0
+    assert story.runner.source is not None
+    assert not story.runner.source.exhausted()
+    story.runner.kill()
+    story.finish_after_healing()
+
+
+@scenario("S50 an archive that came late belongs to another user")
+def s50_an_archive_that_came_late_belongs_to_another_user(story: Story) -> None:
+    """The live file goes on, and the archive is read once it may be."""
+    story.write(2)
+    story.meet()
+    story.archive(".7.gz", story.records(3))
+    story.files.forbid(f"{LOG}.7.gz")
+    story.write(2)
+    story.look(600)
+    story.write(2)
+    if story.runner.source is None:
+        story.runner.open()
+    story.runner.settle(600)
+    assert story.runner.failures
+    assert story.expected.total() - story.runner.records.total() == 3
+    story.finish_after_healing()
+
+
 @scenario("S50 the path is missing at first")
 def s50_the_path_is_missing_at_first(story: Story) -> None:
     story.meet_nothing()

@@ -75,12 +75,14 @@ class Reader:
         except SourceError as error:
             self._fail(error)
             return None
-        if piece is None:
+        if self.plan.source.status().state == "failing":
+            self._delay, self._not_before = _FIRST_DELAY, 0.0  # a part of it fails, the rest is read as always
+        else:
             self._recover()
+        if piece is None:
             self._tell()
             self.caught_up = self.plan.source.exhausted()
             return None
-        self._recover()
         self.caught_up = False
         frames = self._format.split(piece.data, piece.end, piece.mark, piece.seams)
         positions = self.plan.source.consume(piece, frames.consumed, frames.mark)

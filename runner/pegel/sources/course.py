@@ -6,6 +6,7 @@ by itself.
 
 from __future__ import annotations
 
+import errno
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -67,7 +68,8 @@ class Course:
         home: Where the live path leads to, through every link.
         dirty: Streams whose stored position is not up to date.
         reason: Why reading is held, empty while it is not.
-        trouble: What failed, empty while nothing does.
+        trouble: What failed when it was last tried, empty while nothing did.
+        save: Positions changed that must be stored, though there may be no bytes to carry them.
     """
 
     def __init__(
@@ -101,6 +103,8 @@ class Course:
         self.dirty: dict[str, Stream] = {}
         self.reason = ""
         self.trouble = ""
+        self.save = False
+        self._closed: dict[tuple[int, int], str] = {}
         self._since: dict[object, float] = {}
         self._number = number
 
@@ -132,6 +136,21 @@ class Course:
     def hold(self, reason: str) -> None:
         """Reading waits on purpose."""
         self.reason = reason
+
+    # --- what fails
+
+    @property
+    def failure(self) -> str:
+        """What somebody has to mend before this log is read on, as a sentence; empty while nothing fails."""
+        return self.trouble or next(iter(self._closed.values()), "")
+
+    def refuse(self, entry: Entry, error: OSError) -> None:
+        """A file is there and cannot be opened: it is waited for until it can be, or is gone."""
+        self._closed[_inode(entry.stat)] = refusal(entry.name, error)
+
+    def permit(self, entry: Entry) -> None:
+        """A file can be opened."""
+        self._closed.pop(_inode(entry.stat), None)
 
     # --- files
 
@@ -245,10 +264,23 @@ class Course:
             reader.stream.seen = max(reader.stream.seen, stat.size)
         reader.stream.found_in(reader.name, FileKey.of(stat))
 
+    def skip_old(self, entry: Entry) -> None:
+        """An archive is too old to be read."""
+        self.counts["old_archives"] += 1
+        self.remember(entry, None)
+
     def keeps_waiting(self, entry: Entry, error: Exception) -> bool:
-        """Whether an unreadable archive may still become readable; when not, it is put aside for ever."""
+        """Whether an unreadable archive may still become readable; when not, it is put aside for ever.
+
+        Only damaged content is ever put aside. A missing right, or a process that has too many files open, is
+        mended from outside, and what the archive holds is as good as before.
+        """
         watched = self.age(FileKey.of(entry.stat))
         lying = self.world.clock.wall() - entry.stat.mtime_ns / 1e9  # also while no runner watched it
+        if isinstance(error, OSError):
+            if error.errno != errno.EIO:
+                return True
+            lying = 0.0  # a device may fail for a while, however old the file is
         if watched < self.settings.rotate_wait or max(watched, lying) < self.settings.archive_wait:
             return True
         stream = self.new_stream()
@@ -257,6 +289,7 @@ class Course:
         self.admit(stream)
         self.remember(entry, stream)
         self.counts["quarantined_archives"] += 1
+        self.save = True
         return False
 
     # --- a new look at the directory
@@ -292,6 +325,7 @@ class Course:
             elif stream is not None:
                 stream.found_in(entry.name, FileKey.of(entry.stat))
         self._forget_gone(keys)
+        self._forget_mended(new)
         timed = {*keys, *self.streams, *new.unfinished, "front"}
         timed |= {(kind, key) for kind in ("moving", "equal") for key in keys}
         self._since = {what: since for what, since in self._since.items() if what in timed}
@@ -315,6 +349,17 @@ class Course:
             elif self.age(stream.id) >= _FORGET_AFTER:
                 self.drop(stream)
 
+    def _forget_mended(self, new: Directory) -> None:
+        """What is gone, or need not be read any more, fails no longer."""
+        wanted = {_inode(entry.stat) for entry in new.archives if self._is_wanted(entry)}
+        if new.live is not None:
+            wanted.add(_inode(new.live))
+        self._closed = {inode: sentence for inode, sentence in self._closed.items() if inode in wanted}
+
+    def _is_wanted(self, entry: Entry) -> bool:
+        owner = self.owner(entry)
+        return self.is_nobodys(entry) or (owner is not None and not owner.done)
+
     def lag(self) -> int:
         """Bytes that are known of and not consumed; packed ones count as they are."""
         count = len(self.chain) + sum(entry.stat.size for entry in self.unread())
@@ -323,6 +368,18 @@ class Course:
         if self.directory.live is not None and not (self.reader is not None and self.is_live(self.reader)):
             count += self.directory.live.size
         return count
+
+
+def refusal(name: str, error: OSError, verb: str = "read") -> str:
+    """Why a file cannot be read, as a sentence that names it and, for a missing right, the remedy."""
+    sentence = f"{error.filename or name} cannot be {verb}: {error.strerror or error}"
+    if isinstance(error, PermissionError):
+        sentence += "; let the user of the runner read it, by its group or an ACL: `pegel doctor` says how"
+    return sentence
+
+
+def _inode(stat: FileStat) -> tuple[int, int]:
+    return stat.dev, stat.ino
 
 
 def _goes_on(then: FileStat | None, now: FileStat | None) -> bool:

@@ -28,6 +28,8 @@ class File(Source):
     A live file and its archives are one log: renamed, copied and truncated, packed by gzip at once or later,
     several times while nobody looked. A file is recognised by what is in it; names and inodes only make that
     cheap. An archive that is still being written is waited for, one that stays broken is put aside and counted.
+    A file that the user of the runner may not read is never passed over: the source fails and says so, and reads
+    on from there, in order, once it may.
 
     Where two files hold the same few bytes and nothing tells a copy from a new file, reading that file is held
     for `archive_wait`, counted as `identity_ambiguous`, and then it is taken for a copy; `rotation` ends the doubt.
@@ -41,7 +43,7 @@ class File(Source):
         roots: Directories that no link may lead out of; if not given, those of `path` and `archives`.
         flush_timeout: Silence after which a record that could go on is taken for whole.
         rotate_wait: How long a renamed file must be quiet before it is finished.
-        archive_wait: How long an archive that cannot be read is waited for, unchanged, before it is put aside.
+        archive_wait: How long a broken archive must have been unchanged before it is put aside.
         archive_max_age: Archives older than this are skipped; 0s reads all.
         poll_interval: Time between two looks at the directory; the open file itself is asked at every poll.
         piece_size: Bytes read at a time.
@@ -134,7 +136,7 @@ class File(Source):
                 log.look()
         piece = self._next_piece()
         self._status = self._current_status()
-        if piece is None and self._status.state == "failing" and all(log.course.trouble for log in self._logs.values()):
+        if piece is None and self._status.state == "failing" and self._is_stuck():
             raise SourceError(self._status.reason)
         return piece
 
@@ -240,10 +242,14 @@ class File(Source):
         self._last_number += 1
         return self._last_number
 
+    def _is_stuck(self) -> bool:
+        """Whether all that can be read was read, and the rest cannot."""
+        return all(log.is_stuck() or log.exhausted() for log in self._logs.values())
+
     def _current_status(self) -> SourceStatus:
         logs = self._logs.values()
         lag = sum(log.lag for log in logs)
-        troubles = [self._trouble, *(log.course.trouble for log in logs)]
+        troubles = [self._trouble, *(log.course.failure for log in logs)]
         reasons = [log.course.reason for log in logs if log.course.reason]
         state: Literal["reading", "idle", "waiting", "failing"] = "idle" if self.exhausted() else "reading"
         reason = next((trouble for trouble in troubles if trouble), "")

@@ -34,8 +34,7 @@ class Following:
         """Begin an archive, or hold it; true if it is nothing to read and the next one follows."""
         course = self._course
         if course.is_too_old(entry):
-            course.counts["old_archives"] += 1
-            course.remember(entry, None)
+            course.skip_old(entry)
             return True
         try:
             owned = yield from self._owners.find(entry)

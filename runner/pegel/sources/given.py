@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from pegel.errors import SourceError
 from pegel.seams import Files
 from pegel.sources import Piece, Position, Source, SourceStatus, World
 from pegel.sources.course import Course, Settings
@@ -64,6 +65,8 @@ class Given(Source):
             self._looked_at = now
             log.look()
         piece = log.poll()
+        if piece is None and log.is_stuck():
+            raise SourceError(log.course.failure)
         return piece if piece is None else replace(piece, bound=self._bound(log.course))
 
     def consume(self, piece: Piece, count: int, mark: str) -> Sequence[Position]:  # noqa: ARG002 - the log knows it
@@ -77,11 +80,11 @@ class Given(Source):
             return SourceStatus("waiting")
         course = self._log.course
         state: Literal["reading", "idle", "waiting", "failing"] = "idle" if self.exhausted() else "reading"
-        if course.trouble:
+        if course.failure:
             state = "failing"
         elif course.reason:
             state = "waiting"
-        reason = course.trouble or course.reason
+        reason = course.failure or course.reason
         return SourceStatus(state, reason, self._log.lag, frozenset({self.name}), dict(self._counts))
 
     def close(self) -> None:

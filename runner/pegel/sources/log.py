@@ -35,7 +35,7 @@ from pegel.seams import FileStat
 from pegel.sources import Piece, Position
 from pegel.sources.chain import Chain
 from pegel.sources.content import Steps
-from pegel.sources.course import Course, with_zeros
+from pegel.sources.course import Course, refusal, with_zeros
 from pegel.sources.finding import Finding
 from pegel.sources.following import Following
 from pegel.sources.identity import FileKey, Stream
@@ -69,7 +69,6 @@ class Log:
         self._following = Following(course, self._inspector, owners)
         self._strays = Strays(course, self._inspector, owners)
         self._skip = skip
-        self._save = False
         self._work: Iterator[None] | None = None
         self._work_due = True
         self._just_looked = False
@@ -89,7 +88,7 @@ class Log:
         try:
             course.see(course.look())
         except OSError as error:
-            course.trouble = f"{course.path} cannot be looked at: {error.strerror or error}"
+            course.trouble = refusal(course.path, error, "looked at")
             return
         self._notice_rotation()
         self._inspector.forget(FileKey.of(entry.stat) for entry in course.directory.archives)
@@ -103,7 +102,7 @@ class Log:
             self._work_on()
             piece = self._read() or self._read_late()
         except OSError as error:
-            course.trouble = f"{course.path} cannot be read: {error.strerror or error}"
+            course.trouble = refusal(course.path, error)
             return None
         finally:
             self._just_looked = False
@@ -121,13 +120,17 @@ class Log:
     def exhausted(self) -> bool:
         """Whether all that is there was offered."""
         course = self.course
-        if course.trouble:
+        if course.failure:
             return False
         working = self._work is not None or self._work_due or self._again or self._skip
         unread = course.reader is not None and not course.reader.at_end
         unflushed = len(course.chain) > 0 and not self._flushed
         held = bool(course.reason) or bool(course.late) or self._follows() or self._strays.are_left()
         return not (working or unread or unflushed or held)
+
+    def is_stuck(self) -> bool:
+        """Whether nothing more can be done before somebody mends what fails."""
+        return bool(self.course.failure) and self._work is None
 
     def close(self) -> None:
         """Give every descriptor back."""
@@ -189,7 +192,7 @@ class Log:
         course.basis = course.directory
         if self._skip:
             yield from Skipping(course, self._inspector).skip()
-            self._skip, self._save = False, True
+            self._skip, course.save = False, True
         if self._must_move():
             self._finish_front()
         if course.front is not None and course.reader is None:
@@ -226,7 +229,7 @@ class Log:
         self.course.end(stream, with_zeros(self.course.chain.read_to(stream), reader.end))
         reader.close()
         self.course.reader = None
-        self._save = self._save or self.course.settings.listed is not None  # there may be no further bytes to carry it
+        self.course.save = self.course.save or self.course.settings.listed is not None
 
     # --- reading
 
@@ -306,9 +309,9 @@ class Log:
 
     def _saved(self) -> Piece | None:
         """A piece without bytes carries positions that must be stored before there are any."""
-        if not self._save:
+        if not self.course.save:
             return None
-        self._save = False
+        self.course.save = False
         return self._offer(self.course.chain, self.course.newest(), End.MORE)
 
     def _offer(self, chain: Chain, stream: Stream | None, end: End) -> Piece:

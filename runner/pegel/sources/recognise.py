@@ -75,10 +75,18 @@ class Inspector:
         Raises:
             UnreadyError: Another file has that name by now, or it is being written.
             DamagedError: Its name is a link that leads out of the roots.
+            OSError: It cannot be opened; the course knows which file somebody has to mend.
         """
         if not self._is_allowed(entry.name):
             raise DamagedError(f"{entry.name} leads to another directory; add it to `roots` if that is meant")
-        file = self._files.open(entry.name)
+        try:
+            file = self._files.open(entry.name)
+        except FileNotFoundError:
+            raise  # renamed: the next look sees where it is
+        except OSError as error:
+            self._course.refuse(entry, error)
+            raise
+        self._course.permit(entry)
         key, stat = FileKey.of(entry.stat), file.stat()
         # A plain file may have grown: that is what logs do, and a prefix is all that is compared.
         if not key.same_file(stat) or (entry.packed and FileKey.of(stat) != key):

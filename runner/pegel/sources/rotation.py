@@ -80,7 +80,7 @@ def look(files: Files, live: str, archives: Sequence[str], homes: Sequence[str] 
         homes: Further names of the live path (what a link leads to), with archives of their own.
 
     Raises:
-        OSError: The live path is there but cannot be looked at.
+        OSError: The live path is there but cannot be looked at, or the right to look at an archive is missing.
     """
     # The live file first: what its truncation or disappearance has put into an archive is then surely seen.
     seen = _live_stat(files, live)
@@ -105,6 +105,8 @@ def listing(files: Files, listed: Sequence[tuple[str, bool]]) -> Directory:
             entries.append(Entry(name, files.stat(name), packed))
         except FileNotFoundError:
             continue
+        except PermissionError:
+            raise  # it is there, and somebody has to open the way to it
         except OSError:
             unfinished.append((name, -1))
     return Directory(None, tuple(entries), tuple(unfinished))
@@ -146,6 +148,8 @@ def _sort_in(files: Files, name: str, entries: list[Entry], unfinished: list[tup
         stat = files.stat(name)
     except FileNotFoundError:
         return  # renamed or removed since the directory was listed; the next look sees where it is
+    except PermissionError:
+        raise  # it is there, and somebody has to open the way to it
     except OSError:
         unfinished.append((name, -1))
         return

@@ -26,11 +26,14 @@ class Skipping:
 
     def skip(self) -> Steps[None]:
         """Skip everything; afterwards there is at least one stream, which says that there was a first start."""
-        begun = self._course.new_stream()
-        begun.end = Checkpoint(0, 0)
-        begun.close()
-        self._course.admit(begun)
+        if not self._course.streams:  # else it goes on after a file that could not be read
+            begun = self._course.new_stream()
+            begun.end = Checkpoint(0, 0)
+            begun.close()
+            self._course.admit(begun)
         for entry in self._course.directory.archives:
+            if not self._course.is_nobodys(entry):
+                continue
             try:
                 yield from self._skip_archive(entry)
             except UnreadyError:

@@ -32,7 +32,10 @@ class Strays:
             try:
                 yield from self._sort(entry)
             except (UnreadyError, DamagedError, OSError) as error:
-                self._course.keeps_waiting(entry, error)
+                if self._course.is_too_old(entry):
+                    self._course.skip_old(entry)
+                else:
+                    self._course.keeps_waiting(entry, error)
         self._miss_orphans()
 
     def are_left(self) -> bool:
@@ -62,8 +65,7 @@ class Strays:
         if copied:
             self._owners.remember_copy(entry, reader.stream)
         elif course.is_too_old(entry):
-            course.counts["old_archives"] += 1
-            course.remember(entry, None)
+            course.skip_old(entry)
         else:
             late = yield from self._inspector.reader(entry, course.new_stream(late=True), 0)
             course.admit(late.stream)
