@@ -238,4 +238,4 @@ state = "{state}"
     state.mkdir()
     (state / "state.db").touch()
     assert load(config, folder.environ).sources
-    assert [problem.path for problem in check(config, folder.environ).problems] == [("enrichers", 0, "file")]
+    assert [problem.path for problem in check(config, folder.environ).problems] == ["enrichers[0].file"]
