@@ -120,3 +120,21 @@ def test_a_terminal_shows_the_shape_above_the_newest_rows() -> None:
         "12:29  st-01      29",
         "10 earlier rows are not shown; --last N shows more, --format csv all",
     ]
+
+
+@pytest.mark.parametrize("words", [[], [NAME], ["--follow"]])
+def test_a_configuration_that_stores_elsewhere_says_where(tmp_path: Path, words: list[str]) -> None:
+    """It asked whether the runner was running, and all was well; --follow would wait for ever."""
+    config = tmp_path / "config.toml"
+    config.write_text('[[sinks]]\nname = "far"\ntype = "influxdb2"\n')
+    result = run(config, *words, PEGEL_STATE=str(tmp_path / "state"))
+    assert "has no `local` sink" in result.stderr
+    assert "they go to far" in result.stderr
+    assert "running?" not in result.stderr
+    assert result.exit_code == (1 if words == ["--follow"] else 0)
+
+
+def test_a_store_of_former_times_is_still_shown(state: Path) -> None:
+    config = state / "config.toml"
+    config.write_text('[[sinks]]\ntype = "stdout"\n')
+    assert NAME in run(config, PEGEL_STATE=str(state)).stdout

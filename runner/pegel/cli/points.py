@@ -14,6 +14,7 @@ import typer
 from pegel.cli import points_query as query
 from pegel.cli import points_view as view
 from pegel.cli.directory import state_directory
+from pegel.cli.manual import FAILED, FINE
 from pegel.cli.points_query import Form, Wanted
 from pegel.cli.terminal import Terminal, standard_output
 from pegel.cli.timelines import settled, timelines
@@ -78,9 +79,12 @@ def points(
         form=form,
     )
     path = store_path(file, state)
-    is_there(path)  # where that cannot be known, it is said here
     if early and not follow_on:
         raise typer.BadParameter("it needs --follow", param_hint="--early")
+    elsewhere = "" if is_there(path) or state is not None else _elsewhere(file)
+    if elsewhere:
+        _nothing(form, elsewhere)
+        raise typer.Exit(FAILED if follow_on else FINE)
     if follow_on:
         from pegel.cli.points_follow import follow
 
@@ -98,13 +102,28 @@ def points(
             _show_metric(store, query.find(metrics, name, path), wanted, now)
 
 
+def _elsewhere(config: Path) -> str:
+    """Where the points of a configuration go that has no embedded store, as a sentence; empty if it has one."""
+    sinks = [sink for file in (config, *sorted(config.parent.glob("conf.d/*.toml"))) for sink in _sinks(file)]
+    if not sinks or any(sink.get("type") == "local" for sink in sinks):
+        return ""
+    names = ", ".join(dict.fromkeys(str(sink.get("name") or sink.get("type")) for sink in sinks))
+    return (
+        f"{config} has no `local` sink, which keeps points on this machine: they go to {names} (pegel status says how"
+        ' that is, pegel preview shows points without storing them); to see them here, add [[sinks]] type = "local"'
+    )
+
+
+def _sinks(file: Path) -> Sequence[dict[str, object]]:
+    return tomllib.loads(file.read_text(encoding="utf-8")).get("sinks", ()) if file.is_file() else ()
+
+
 def store_path(config: Path, state: Path | None) -> Path:
     """Where the embedded store of a configuration is: where its `local` sink says, else in the state directory."""
     if state is not None:
         return state / FILE_NAME
     directory = state_directory(config)
-    document = tomllib.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
-    local = [sink for sink in document.get("sinks", ()) if sink.get("type") == "local" and "path" in sink]
+    local = [sink for sink in _sinks(config) if sink.get("type") == "local" and "path" in sink]
     return Path(os.path.expandvars(str(local[0]["path"]))) if local else directory / FILE_NAME
 
 
