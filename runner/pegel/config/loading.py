@@ -176,6 +176,14 @@ def _tables(section: Node, problems: list[Problem]) -> Iterable[Node]:
             problems.append(node.problem(f"must be a table, not {words.kind(node.value)}"))
 
 
+def _is_there(path: Path) -> bool:
+    """Whether there is such a file; one that is hidden from who asks is."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return True
+
+
 def _plan(
     declared: Declared, environ: Mapping[str, str], problems: list[Problem], *, standing: bool
 ) -> tuple[Plan | None, list[Problem], list[Endpoint]]:
@@ -184,7 +192,7 @@ def _plan(
     drafts = draft_sources(declared.sources, declared.lost, problems)
     enrichers = add_enrichers(declared.enrichers, drafts, problems)
     lacks = list(lacking(enrichers))
-    if not (standing and runner is not None and (runner.state / "state.db").exists()):
+    if not (standing and runner is not None and _is_there(runner.state / "state.db")):
         problems += lacks
     check_private(drafts, problems)
     metrics = draft_metrics(declared.metrics, drafts, runner, problems)
