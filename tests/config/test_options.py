@@ -160,8 +160,10 @@ def test_a_secret_is_read_from_its_file(tmp_path: Path) -> None:
     ("text", "sentence"),
     [
         ('token_file = "nowhere"', "2:14  token_file: the file cannot be read: no such file or directory"),
+        ('token_file = "/no/where"', "2:14  token_file: the file /no/where cannot be read: no such file or directory"),
+        ('token_file = "c2VjcmV0/+=="', "2:14  token_file: the file cannot be read: no such file or directory"),
         ("token_file = 3", "2:14  token_file: must be the name of a file, not a number"),
-        ('token_file = "/dev/null"', "2:14  token_file: the file is empty"),
+        ('token_file = "/dev/null"', "2:14  token_file: the file /dev/null is empty"),
         ('token_file = "x"\ntoken = "y"', '2:1  token_file: "token" is given too; one of the two is enough'),
     ],
 )

@@ -46,6 +46,16 @@ def test_a_reference_to_a_variable_may_be_seen() -> None:
     assert Problem(Place("c.toml", 1, 1, source=line), "token", "wrong").excerpt.startswith(line)
 
 
+@pytest.mark.parametrize(
+    ("value", "seen"),
+    [("/run/secrets/influx", True), ("${CREDENTIALS_DIRECTORY}/influx", True), ("c2VjcmV0", False), ("/aGk=", False)],
+)
+def test_the_name_of_a_file_with_a_secret_may_be_seen(value: str, seen: bool) -> None:
+    """Who has to mend it must know which; a secret written in its place stays hidden."""
+    excerpt = Problem(Place("c.toml", 1, 1, source=f'token_file = "{value}"'), "token_file", "wrong").excerpt
+    assert (value in excerpt) is seen
+
+
 def test_problems_of_a_preset_stand_where_it_is_used() -> None:
     used = Place("config.toml", 5, 3, order=0)
     inside = Place("presets/ookla.toml", 90, 1, order=0, used_at=used)

@@ -34,7 +34,7 @@ from pegel import units
 from pegel.config import words
 from pegel.config.document import Node
 from pegel.config.places import Path as KeyPath
-from pegel.config.problems import Problem, did_you_mean
+from pegel.config.problems import Problem, did_you_mean, file_name
 from pegel.secret import Secret
 
 T = TypeVar("T")
@@ -146,18 +146,21 @@ def _take_file(name: str, node: Node, data: dict[str, Any], problems: list[Probl
     if name in data:
         problems.append(file.problem(f'"{name}" is given too; one of the two is enough', at_key=True))
         return
-    data[name] = Secret("")  # present, so that only the file is complained about
+    data[name] = Secret("unread")  # present and not empty, so that only the file is complained about
     if not isinstance(file.value, str):
         problems.append(file.problem(f"must be the name of a file, not {words.kind(file.value)}"))
         return
+    subject = f"the file{file_name(file.value)}"
     try:
-        data[name] = Secret.read(Path(file.value))
+        secret = Secret.read(Path(file.value))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is not a text"
-        problems.append(file.problem(f"the file cannot be read: {reason.lower()}"))
+        problems.append(file.problem(f"{subject} cannot be read: {reason.lower()}"))
         return
-    if not data[name]:
-        problems.append(file.problem("the file is empty"))
+    if secret:
+        data[name] = secret
+    else:
+        problems.append(file.problem(f"{subject} is empty"))
 
 
 def _problem(cls: type, node: Node, fact: Any, also: Sequence[str]) -> Problem:

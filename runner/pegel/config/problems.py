@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 
 _HIDDEN = re.compile(r"(\$\{\w+\})|[^\s=,{}\[\]\"']")
 _SECRET_KEY = re.compile(r"token|passw|secret|credential|(api|access|private)_?key", re.IGNORECASE)
+_PATH = r"(?:/|\.{1,2}/|\$\{\w+\}/)[\w.-]{1,48}(?:/[\w.-]{1,48})*"
+"""What is certainly the name of a file, and no secret that was written in the place of one."""
+_SECRET_FILE = re.compile(rf'\s*[\w.-]+_file\s*=\s*"{_PATH}"\s*')
 _LOGIN = re.compile(r"://[^/\s\"']*@")
 """A user and a password in a URL."""
 
@@ -93,7 +96,8 @@ class Problem:
         line = self.place.source.replace("\t", " ")
         if not line.strip():
             return ""
-        if self.masked or _SECRET_KEY.search(line + self.suggestion) or _LOGIN.search(line):
+        secret = _SECRET_KEY.search(line + self.suggestion) and not _SECRET_FILE.fullmatch(line)
+        if self.masked or secret or _LOGIN.search(line):
             line = _masked(line)
         return f"{line}\n{' ' * (self.column - 1)}^"
 
@@ -112,6 +116,11 @@ class Problem:
 def names_a_secret(key: str) -> bool:
     """Whether a key is called like something that nobody should see."""
     return _SECRET_KEY.search(key) is not None
+
+
+def file_name(text: str) -> str:
+    """The name of a file that should hold a secret, for a sentence: empty if it might be the secret itself."""
+    return f" {text}" if re.fullmatch(_PATH, text) else ""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
