@@ -604,3 +604,16 @@ def test_a_file_is_put_aside_once_though_nothing_can_be_read_after_it() -> None:
     runner.open()
     runner.settle(20)
     assert runner.counts.get("quarantined_archives", 0) == 0
+
+
+def test_a_file_is_put_aside_once_though_it_has_two_names() -> None:
+    """A live path that is a link gives every archive a second name."""
+    files, runner = simulated(path="/srv/app.log", rotate_wait=0.0)
+    files.append(LOG, b"<1>\n")
+    files.create(f"{LOG}.1.gz", pack(b"<never>\n" * 50)[:-9])
+    files.symlink("/var/log", "/srv")
+    runner.clock.advance(86_400.0)
+    runner.open()
+    runner.settle(20)
+    assert runner.records == Counter([b"<1>"])
+    assert runner.counts["quarantined_archives"] == 1

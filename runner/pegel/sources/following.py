@@ -23,6 +23,8 @@ class Following:
     def begin(self) -> Steps[None]:
         """Open the next stream; without one, nothing follows now or something is held."""
         for entry in self._course.unread():
+            if not self._course.is_nobodys(entry):
+                continue  # a second name of the one before
             if not (yield from self._passes(entry)):
                 return
         if self._course.is_in_the_making():

@@ -29,6 +29,8 @@ class Strays:
         for entry in self._all():
             if self._course.is_moving(entry) or reader is not self._course.reader:
                 continue
+            if not self._course.is_nobodys(entry):
+                continue  # a second name of one before
             try:
                 yield from self._sort(entry)
             except (UnreadyError, DamagedError, OSError) as error:
