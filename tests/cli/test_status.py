@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
 import threading
 import time
 from pathlib import Path
@@ -88,6 +90,24 @@ def test_the_last_sentence_of_a_sink_that_fails_is_shown(place: Path) -> None:
     assert "1 points wait" in out
     (place / "points.ndjson").rmdir()
     pegel("run", "--once")
+    assert pegel("status")[0] == 0
+
+
+def test_a_damaged_archive_is_a_reason_until_it_is_moved_away(place: Path) -> None:
+    """Its records are missing from numbers that look complete."""
+    broken = place / "app.log.1.gz"
+    broken.write_bytes(gzip.compress(bytes(range(256)) * 10)[:-4])
+    os.utime(broken, (1e9, 1e9))
+    config = place / "config.toml"
+    config.write_text(CONFIG.replace('path = "app.log"', 'path = "app.log"\nrotate_wait = "0s"'))
+    for _ in range(2):
+        assert pegel("run", "--once")[0] == 0
+        code, out = pegel("status")
+        assert code == 1
+        assert "source log: an archive is damaged and not counted: " in out
+        assert "app.log.1.gz (the file ends in the middle of a gzip member)" in out
+        assert "1 quarantined archives" in out
+    broken.unlink()
     assert pegel("status")[0] == 0
 
 

@@ -62,6 +62,15 @@ def test_a_runner_between_two_runs_of_cron_is_well(well: Vitals) -> None:
     assert said(replace(well, process=None, said=cron())) == []
 
 
+def test_damaged_archives_are_named_with_what_to_do(well: Vitals) -> None:
+    put_aside = [{"file": f"log.{number}.gz", "reason": "no end"} for number in (1, 2)]
+    sources = [{**one, "put_aside": put_aside} for one in facts()["sources"]]
+    assert only(replace(well, facts=facts(sources=sources))) == (
+        "source log: 2 archives are damaged and not counted: log.1.gz (no end; and 1 more); move it away (mended or"
+        " not, its windows are closed); pegel backfill counts a good copy"
+    )
+
+
 def test_a_state_that_is_not_there_has_one_reason(well: Vitals) -> None:
     assert only(replace(well, facts=None)).startswith("runner: it has never run")
 

@@ -10,6 +10,7 @@ from typing import Any
 from pegel.pipeline.health import Vitals
 from pegel.plan import Plan
 from pegel.seams import Clock, Files, SystemClock, SystemFiles
+from pegel.sources.identity import FileKey
 from pegel.state import bulletin
 from pegel.state.lock import holder
 from pegel.state.place import database
@@ -29,6 +30,7 @@ def gather(plan: Plan, *, silent: float = 6 * 3600.0, clock: Clock | None = None
     facts = report(directory)
     for source in facts["sources"]:
         source["unread"] = _unread(source, files)
+        source["put_aside"] = _put_aside(source, files)
     return Vitals(
         now=clock.wall(),
         plan=plan,
@@ -45,6 +47,26 @@ def _unread(source: Mapping[str, Any], files: Files) -> int | None:
     sizes = [_behind(stream, files) for stream in source["streams"] if not stream["done"]]
     known = [size for size in sizes if size is not None]
     return sum(known) if known else None
+
+
+def _put_aside(source: Mapping[str, Any], files: Files) -> list[dict[str, str]]:
+    """Damaged files that were put aside and are still there, each once, with the reason."""
+    mark = "quarantined: "
+    cursors = [stream["cursor"] for stream in source["streams"]]
+    return [
+        {"file": str(name), "reason": str(one["fate"]).removeprefix(mark)}
+        for one in cursors
+        if str(one.get("fate", "")).startswith(mark)
+        for name, *key in one["files"][-1:]
+        if _is_there(str(name), FileKey(*key), files)
+    ]
+
+
+def _is_there(name: str, key: FileKey, files: Files) -> bool:
+    try:
+        return FileKey.of(files.stat(name)) == key
+    except OSError:
+        return False
 
 
 def _behind(stream: Mapping[str, Any], files: Files) -> int | None:

@@ -168,10 +168,21 @@ def _sources(vitals: Vitals) -> Iterator[Complaint]:
         elif vitals.now - newest > vitals.silent:
             sentence = f"silent: its newest record is {span(vitals.now - newest)} old"
             yield Complaint(part, sentence, "does anything still write there? pegel doctor looks")
+        yield from _put_aside(part, known.get(source.name))
         share, count = reject_share(vitals.counted.get(source.name))
         if share > _REJECTS[0] and count >= _REJECTS[1]:
             sentence = f"{share:.1%} of its records are rejected"
             yield Complaint(part, sentence, "the reasons are below; pegel explain shows what becomes of one record")
+
+
+def _put_aside(part: str, source: Mapping[str, Any] | None) -> Iterator[Complaint]:
+    found = (source or {}).get("put_aside", ())
+    if found:
+        first, more = found[0], f"; and {len(found) - 1} more" if len(found) > 1 else ""
+        what = "an archive is" if len(found) == 1 else f"{len(found)} archives are"
+        sentence = f"{what} damaged and not counted: {first['file']} ({first['reason']}{more})"
+        advice = "move it away (mended or not, its windows are closed); pegel backfill counts a good copy"
+        yield Complaint(part, sentence, advice)
 
 
 def newest_record(source: Mapping[str, Any] | None) -> float | None:
