@@ -99,6 +99,7 @@ def test_on_a_machine_that_is_well_nothing_is_a_problem(hospital: Hospital) -> N
     assert {one.level for one in findings} == {"ok", "note"}
     assert [one.part for one in findings if one.level == "note"] == ["systemd"]
     said = {one.part: one.sentence for one in findings}
+    assert "1 source, 1 metric, 1 sink," in said["config"]
     assert said["source log"] == f"{hospital.log}, 23 B, last written 1 min ago"
     assert said["sink far"] == "tried: fine"
 
@@ -110,6 +111,19 @@ def test_a_log_that_may_not_be_read_comes_with_the_command_that_opens_it(hospita
     assert found.sentence == f"{name} may not read {hospital.log}"
     assert f"setfacl -m u:{name}:r {hospital.log}" in found.advice
     assert "d:u:" in found.advice  # and what rotation makes later
+
+
+def test_the_remedy_opens_every_file_that_is_closed_and_those_to_come(hospital: Hospital) -> None:
+    """A remedy for the first one alone would be tried, seem to work, and leave the archives unread."""
+    archives = [hospital.log.with_name(f"app.log.{number}.gz") for number in (1, 2, 3)]
+    for path in archives:
+        path.write_bytes(b"x")
+        path.chmod(0o600)
+        hospital.forbidden.add((path, os.R_OK))
+    found, name = hospital.problem(), hospital.machine.rights.name
+    assert found.sentence.endswith("app.log.3.gz and 2 more")
+    assert f"setfacl -m u:{name}:r {hospital.log}.*" in found.advice
+    assert f"setfacl -m u:{name}:rX,d:u:{name}:rX {hospital.log.parent};" in found.advice
 
 
 def test_a_directory_that_may_not_be_passed_is_named_rather_than_the_log_behind_it(hospital: Hospital) -> None:

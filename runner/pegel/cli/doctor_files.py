@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -42,10 +44,10 @@ def file_findings(source: SourcePlan, files: Files, rights: Rights, now: float) 
         return
     yield from _live(part, path, [one for one in found if one.live], now)
     yield from _archives(part, [one for one in found if not one.live])
-    closed = [one for one in found if not rights.may_read(Path(one.name))]
+    closed = [Path(one.name) for one in found if not rights.may_read(Path(one.name))]
     if closed:
-        names = closed[0].name + (f" and {len(closed) - 1} more" if len(closed) > 1 else "")
-        yield Finding("problem", part, f"{rights.name} may not read {names}", _open_file(Path(closed[0].name), rights))
+        names = f"{closed[0]} and {len(closed) - 1} more" if len(closed) > 1 else f"{closed[0]}"
+        yield Finding("problem", part, f"{rights.name} may not read {names}", _open_files(closed, rights))
 
 
 def _live(part: str, path: Path, found: Sequence[LogFile], now: float) -> Iterator[Finding]:
@@ -74,10 +76,25 @@ def _open_door(door: Path, rights: Rights) -> str:
     return f"as root: setfacl -m u:{rights.name}:rX {door}   (or chmod o+x, if anybody may pass)"
 
 
-def _open_file(path: Path, rights: Rights) -> str:
-    """How to get the right to read a file, and those that rotation will make."""
-    folder, name = path.parent, rights.name
-    acl = f"setfacl -m u:{name}:r {path} && setfacl -m u:{name}:rX,d:u:{name}:rX {folder}"
-    if path.stat().st_mode & 0o040 and rights.group_of(path) != "root":
-        return f"as root: usermod -aG {rights.group_of(path)} {name} (then start it again), or {acl}"
-    return f"as root: {acl}; new files follow the directory"
+def _pattern(names: Sequence[str]) -> str:
+    """The files of one directory, as a shell takes them."""
+    if len(names) == 1:
+        return shlex.quote(names[0])
+    return shlex.quote(os.path.commonprefix(names)) + "*"  # noqa: RUF071 - it is characters that a pattern has in common
+
+
+def _open_files(paths: Sequence[Path], rights: Rights) -> str:
+    """How to get the right to read all of the files, and those that rotation will make."""
+    name = rights.name
+    commands = []
+    for folder in dict.fromkeys(path.parent for path in paths):
+        mine = [str(path) for path in paths if path.parent == folder]
+        door = shlex.quote(str(folder))
+        commands += [f"setfacl -m u:{name}:r {_pattern(mine)}", f"setfacl -m u:{name}:rX,d:u:{name}:rX {door}"]
+    acl = " && ".join(commands)
+    groups = {rights.group_of(path) if path.stat().st_mode & 0o040 else "root" for path in paths}
+    if len(groups) == 1 and "root" not in groups:
+        return f"as root: usermod -aG {groups.pop()} {name} (then start it again), or {acl}"
+    return (
+        f"as root: {acl}; new files follow the directory, unless they are made with mode 0600 (logrotate: create 0640)"
+    )

@@ -93,7 +93,8 @@ def _config(config: Path, checked: Checked) -> Iterator[Finding]:
     for warning in checked.warnings:
         yield Finding("note", "config", str(warning))
     mode = config.stat().st_mode & 0o777
-    counts = f"{len(plan.sources)} sources, {len(plan.metrics)} metrics, {len(plan.sinks)} sinks"
+    parts = (("source", plan.sources), ("metric", plan.metrics), ("sink", plan.sinks))
+    counts = ", ".join(f"{len(found)} {what}{'' if len(found) == 1 else 's'}" for what, found in parts)
     yield Finding("ok", "config", f"{config} is fine ({counts}, mode {mode:o})")
     if mode & 0o022:
         advice = f"chmod go-w {config}"
