@@ -606,13 +606,15 @@ def test_a_file_is_put_aside_once_though_nothing_can_be_read_after_it() -> None:
     assert runner.counts.get("quarantined_archives", 0) == 0
 
 
-def test_a_file_is_put_aside_once_though_it_has_two_names() -> None:
-    """A live path that is a link gives every archive a second name."""
-    files, runner = simulated(path="/srv/app.log", rotate_wait=0.0)
-    files.append(LOG, b"<1>\n")
-    files.create(f"{LOG}.1.gz", pack(b"<never>\n" * 50)[:-9])
-    files.symlink("/var/log", "/srv")
-    runner.clock.advance(86_400.0)
+def test_a_file_is_put_aside_once_though_it_has_two_names(tmp_path: Path) -> None:
+    """A live path that leads through a link gives every archive a second name."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    runner = real(tmp_path / "link", rotate_wait=0.0)
+    (tmp_path / "real" / "app.log").write_bytes(b"<1>\n")
+    broken = tmp_path / "real" / "app.log.1.gz"
+    broken.write_bytes(pack(b"<never>\n" * 50)[:-9])
+    os.utime(broken, (1e9, 1e9))
     runner.open()
     runner.settle(20)
     assert runner.records == Counter([b"<1>"])
