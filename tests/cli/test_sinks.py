@@ -87,7 +87,17 @@ def test_a_retry_leaves_out_what_is_overtaken(depot: Depot) -> None:
 
 
 def test_a_retry_of_nothing_says_so(depot: Depot) -> None:
-    assert pegel(depot, "retry", "near") == "no points of near were refused\n"
+    pegel(depot, "retry", "far")
+    depot.turn(point(9, "b", 9))
+    assert pegel(depot, "retry", "far") == "no points of far were refused\n"
+
+
+@pytest.mark.parametrize("words", [["retry", "near"], ["discard", "near", "--yes"], ["discard", "near"]])
+def test_a_sink_that_nobody_knows_is_a_wrong_command(depot: Depot, words: list[str]) -> None:
+    """`0 points of fra deleted` looks like success, and the points of `far` are still there."""
+    said = " ".join(pegel(depot, *words, code=2).replace("│", " ").split())
+    assert "there is no sink near; there is: far" in said
+    assert depot.state.letters.count("far") == 2
 
 
 def test_discarding_needs_a_word(depot: Depot) -> None:

@@ -125,3 +125,11 @@ def test_loose_expectations_are_paired_as_well_as_possible(data: st.DataObject) 
         )
     assert list(compare("m", expected, points)) == []
     assert len(list(compare("m", [*expected, Expected()], points))) == 1
+
+
+def test_a_text_in_the_place_of_a_number_is_told_from_it(tmp_path: Path) -> None:
+    """`n is 1, expected 1` helps nobody."""
+    (difference,) = differences(
+        tmp_path, case(Expected(labels={"key": "a"}, values={"n": "2"}), Expected(labels={"key": "b"}))
+    )
+    assert difference.wrong == ['n is 2 (a number), expected "2" (a text)']

@@ -71,6 +71,7 @@ def _backfill(
     from pegel.cli.manual import FAILED, FINE, INTERRUPTED
     from pegel.config import load
     from pegel.pipeline.backfill import prepare
+    from pegel.sinks.safe_text import clean
 
     plan = load(config)
     logs.set_up("warning", plan.runner.log_format)
@@ -82,7 +83,7 @@ def _backfill(
     facts = _run(prepared, stop, patience, quiet=quiet)
     say(facts.lines, quiet=quiet)
     for line in facts.wrong:
-        typer.echo(line, err=True)
+        typer.echo(clean(line), err=True)
     if stop.is_set():
         typer.echo("stopped; the same command goes on exactly here", err=True)
         return INTERRUPTED

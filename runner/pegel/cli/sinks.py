@@ -50,6 +50,8 @@ def sinks(
         _list(place, sink, as_json=as_json)
     elif sink is None:
         raise typer.BadParameter(f"say of which sink; pegel sinks {action} SINK", param_hint="SINK")
+    elif sink not in (known := _known(place)):
+        raise typer.BadParameter(f"there is no sink {sink}; there is: {', '.join(known) or 'none'}", param_hint="SINK")
     elif action == "retry":
         _retry(place, sink)
     else:
@@ -81,6 +83,16 @@ def _lines(sink: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {one['points']:,} refused: {one['reason']} (windows of {span} UTC)"
     if sink["reasons"]:
         yield f"  pegel sinks retry {sink['name']} sends them again, pegel sinks discard {sink['name']} deletes them"
+
+
+def _known(directory: Path) -> list[str]:
+    """The sinks that ran on a state last, and those that something waits for or was refused by."""
+    from pegel.pipeline.registry import remembered
+    from pegel.state.report import looking, report
+
+    with looking(directory) as connection:
+        summary = remembered(connection).summary
+    return sorted({*(summary.sinks if summary else ()), *(one["name"] for one in report(directory)["sinks"])})
 
 
 def _retry(directory: Path, sink: str) -> None:

@@ -10,7 +10,7 @@ import dataclasses
 import inspect
 import re
 import textwrap
-from typing import Any
+from typing import Any, get_type_hints
 
 from pegel.units import Duration, Size, show_duration, show_size
 
@@ -49,6 +49,10 @@ def written_default(field: dataclasses.Field[Any], hint: Any) -> Any:
         return None
     if value is None or value == "" or (isinstance(value, list | tuple | dict | frozenset) and not value):
         return None
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        hints = get_type_hints(type(value))
+        found = {one.name: written_default(one, hints[one.name]) for one in dataclasses.fields(value)}
+        return {name: inner for name, inner in found.items() if inner is not None} or None
     if hint is Duration:
         return show_duration(value)
     if hint is Size:

@@ -130,7 +130,7 @@ def _wrong(expected: Expected, point: Point) -> Iterator[str]:
     for name, value in expected.values.items():
         found = point.values.get(name)
         if not _same(value, found):
-            yield f"{name} is {'missing' if found is None else _value(found)}, expected {_value(value)}"
+            yield f"{name} is {'missing' if found is None else _told(found, value)}, expected {_told(value, found)}"
 
 
 def _same(expected: Any, found: Any) -> bool:
@@ -170,6 +170,13 @@ def _value(value: Any) -> str:
         if isinstance(value, float)
         else str(value)
     )
+
+
+def _told(value: Any, other: Any) -> str:
+    """A value with what it is, where it looks like another one that is something else."""
+    if other is None or _value(value) != _value(other):
+        return _value(value)
+    return f'"{value}" (a text)' if isinstance(value, str) else f"{_value(value)} (a number)"
 
 
 def _time(us: int) -> str:
