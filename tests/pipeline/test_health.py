@@ -189,3 +189,19 @@ def test_the_disk_needs_room_for_a_snapshot(well: Vitals) -> None:
 
 def test_a_stretch_of_time_has_two_units_at_most() -> None:
     assert [span(seconds) for seconds in (0, 59, 60, 3661, 90061)] == ["0 s", "59 s", "1 min", "1 h 1 min", "1 d 1 h"]
+
+
+def test_why_nothing_was_read_is_said_where_it_is_known(well: Vitals) -> None:
+    """`Is the path right?` is no question to ask who knows that the file does not exist."""
+    nothing = {"name": "log", "watermark": None, "partitions": [], "streams": []}
+    missing = Trouble("source", "log", "app.log does not exist", since=NOW - 5, waiting=True)
+    sentence = only(replace(well, facts=facts(sources=[nothing]), said=service(troubles=(missing,))))
+    assert sentence.startswith("source log: no record was ever read: app.log does not exist;")
+
+
+@pytest.mark.parametrize(("lost", "wrong"), [(10, False), (11, True)])
+def test_records_that_came_too_late_are_a_reason_above_one_percent(well: Vitals, lost: int, wrong: bool) -> None:
+    """They are in no number, and no reject either."""
+    late = {"name": "too_late_total", "labels": {"metric": "m", "source": "log"}, "value": lost}
+    found = said(replace(well, facts=facts(counters=[*facts()["counters"], late])))
+    assert [one.startswith("metric m: 11 records came too late") for one in found] == [True] * wrong

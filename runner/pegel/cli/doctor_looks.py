@@ -194,9 +194,13 @@ def _unit(machine: Machine, plan: Plan) -> Iterator[Finding]:
     user = words.get("User", "root")
     yield Finding("ok", "systemd", f"{found[0]} runs it as {user}")
     if user != machine.rights.name:
-        yield Finding(
-            "note", "systemd", f"rights were looked at for {machine.rights.name}", f"sudo -u {user} pegel doctor"
-        )
+        advice = f"sudo -u {user} pegel doctor"
+        if words.get("DynamicUser") == "yes":
+            advice += (
+                f" while it runs ({user} exists only then); a group that may read the logs is"
+                " SupplementaryGroups= in the unit"
+            )
+        yield Finding("note", "systemd", f"rights were looked at for {machine.rights.name}", advice)
     state = words.get("StateDirectory")
     if state is not None and plan.runner.state.absolute() != Path("/var/lib") / state:
         advice = f'set state = "/var/lib/{state}" in [runner], or ReadWritePaths= in the unit'

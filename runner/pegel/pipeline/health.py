@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pegel.metrics.definition import Metric
 from pegel.plan import Plan
 from pegel.state.bulletin import Said, Trouble
 from pegel.units import show_size
@@ -162,9 +163,7 @@ def _sources(vitals: Vitals) -> Iterator[Complaint]:
         part = f"source {source.name}"
         newest = newest_record(known.get(source.name))
         if newest is None:
-            yield Complaint(
-                part, "no record was ever read", "is the path right, and does anything write there? pegel doctor"
-            )
+            yield _never_read(part, vitals)
         elif vitals.now - newest > vitals.silent:
             sentence = f"silent: its newest record is {span(vitals.now - newest)} old"
             yield Complaint(part, sentence, "does anything still write there? pegel doctor looks")
@@ -173,6 +172,15 @@ def _sources(vitals: Vitals) -> Iterator[Complaint]:
         if share > _REJECTS[0] and count >= _REJECTS[1]:
             sentence = f"{share:.1%} of its records are rejected"
             yield Complaint(part, sentence, "the reasons are below; pegel explain shows what becomes of one record")
+
+
+def _never_read(part: str, vitals: Vitals) -> Complaint:
+    """Nothing was read: with the reason, where the runner knows it."""
+    sentence = "no record was ever read"
+    for trouble in vitals.said.troubles if vitals.said is not None else ():
+        if f"{trouble.kind} {trouble.name}" == part:
+            return Complaint(part, f"{sentence}: {trouble.sentence}", "pegel doctor says what to do")
+    return Complaint(part, sentence, "is the path right, and does anything write there? pegel doctor")
 
 
 def _put_aside(part: str, source: Mapping[str, Any] | None) -> Iterator[Complaint]:
@@ -203,6 +211,7 @@ def _metrics(vitals: Vitals) -> Iterator[Complaint]:
     sources = {one["name"]: one for one in facts["sources"]}
     marks = {one["name"]: one["watermark"] for one in facts["metrics"] if one["until"] is None}
     for metric in vitals.plan.metrics:
+        yield from _too_late(metric, vitals)
         mark = marks.get(metric.name)
         mine = [partition for name in metric.sources for partition in (sources.get(name) or {}).get("partitions", ())]
         mine = [one for one in mine if one["newest"] is not None]
@@ -213,6 +222,19 @@ def _metrics(vitals: Vitals) -> Iterator[Complaint]:
             oldest = min(mine, key=lambda one: int(one["newest"]))
             sentence = f"its windows are {span(behind)} behind the newest record: they wait for {oldest['partition']}"
             yield Complaint(f"metric {metric.name}", sentence, "it goes on when that was read, or is idle")
+
+
+def _too_late(metric: Metric, vitals: Vitals) -> Iterator[Complaint]:
+    """Records of windows that take no corrections any more are in no number."""
+    lost = sum(
+        one["value"]
+        for one in (vitals.facts or {}).get("counters", ())
+        if one["name"] == "too_late_total" and one["labels"].get("metric") == metric.name
+    )
+    read = sum(vitals.counted.get(name, {}).get("records", 0) for name in metric.sources)
+    if read and lost >= _REJECTS[1] and lost / read > _REJECTS[0]:
+        sentence = f"{lost:,} records came too late and are not counted ({lost / read:.1%})"
+        yield Complaint(f"metric {metric.name}", sentence, "a larger `disorder` of the source waits longer for them")
 
 
 def _sinks(vitals: Vitals) -> Iterator[Complaint]:
