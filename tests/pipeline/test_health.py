@@ -193,7 +193,7 @@ def test_a_stretch_of_time_has_two_units_at_most() -> None:
 
 def test_why_nothing_was_read_is_said_where_it_is_known(well: Vitals) -> None:
     """`Is the path right?` is no question to ask who knows that the file does not exist."""
-    nothing = {"name": "log", "watermark": None, "partitions": [], "streams": []}
+    nothing: dict[str, Any] = {"name": "log", "watermark": None, "partitions": [], "streams": []}
     missing = Trouble("source", "log", "app.log does not exist", since=NOW - 5, waiting=True)
     sentence = only(replace(well, facts=facts(sources=[nothing]), said=service(troubles=(missing,))))
     assert sentence.startswith("source log: no record was ever read: app.log does not exist;")
