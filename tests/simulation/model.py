@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import Any
 
-from pegel.errors import Retryable
+from pegel.errors import Retryable, StateError
 from pegel.formats import End
 from pegel.seams import Files
 from pegel.sinks import Point
@@ -109,6 +109,12 @@ class Model:
         self.reader = self.tail(stage.files)
 
     def open(self) -> None:
+        try:
+            self.prepare()
+        except sqlite3.OperationalError as error:
+            raise StateError(str(error)) from error
+
+    def prepare(self) -> None:
         self.db: sqlite3.Connection = self.stage.connect(str(self.stage.state / "model.db"))
         self.db.execute("pragma journal_mode = wal")
         for statement in _TABLES.split(";"):
@@ -127,6 +133,12 @@ class Model:
         return 0
 
     def step(self) -> bool:
+        try:
+            return self.turn()
+        except sqlite3.OperationalError as error:  # a disk that is full, found at a read or at a commit
+            raise StateError(str(error)) from error
+
+    def turn(self) -> bool:
         try:
             entries = self.unfinished(self.reader.entries())
         except OSError:  # not now: what cannot be read may be anything

@@ -72,6 +72,7 @@ class Script:
         disk_error_at: This statement of the whole run fails (1 is the first), instead of disk errors by the seed.
         disk_error_times: It, and those that follow, up to so many.
         rolling: Whether the runner makes rolling windows.
+        late_requests: Whether a request without a reply may arrive behind a later one.
         rewrite: Changes statements on their way to the database (a mutant's hook).
     """
 
@@ -81,6 +82,7 @@ class Script:
     disk_error_at: int = 0
     disk_error_times: int = 1
     rolling: bool = True
+    late_requests: bool = True
     rewrite: Rewrite | None = None
 
 
@@ -214,7 +216,10 @@ class Simulation:
 
     def _stage(self) -> Stage:
         sinks = [
-            *(SimSink(receiver, self.points, self.clock.monotonic) for receiver in self.receivers),
+            *(
+                SimSink(receiver, self.points, self.clock.monotonic, self.script.late_requests)
+                for receiver in self.receivers
+            ),
             SimView(self.view, self.points),
         ]
         return Stage(

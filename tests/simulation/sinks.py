@@ -137,6 +137,7 @@ class SimSink(Sink):
     receiver: Receiver
     points: CrashPoints
     now: Callable[[], float] = lambda: 0.0
+    late_requests: bool = True
 
     @property
     def overwrites(self) -> bool:
@@ -157,7 +158,7 @@ class SimSink(Sink):
         name = self.receiver.name
         self.points.reach(f"before send to {name}")
         fault = self.receiver.fault()
-        if fault == "late" and self.overwrites:
+        if fault == "late" and self.overwrites and self.late_requests:
             self.receiver.under_way.append((self.now() + LATE, payload))
             raise Retryable("no reply yet")
         if fault in ("refused", "late"):
