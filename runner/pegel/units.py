@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import NewType
 
 Duration = NewType("Duration", float)
@@ -79,3 +80,8 @@ def show_size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1024
     return f"{count:.1f} GiB"
+
+
+def show_moment(us: float) -> str:
+    """Write a time (microseconds since 1970) for people, to the second, in UTC: `2026-03-03 12:00:00`."""
+    return datetime.fromtimestamp(us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S")

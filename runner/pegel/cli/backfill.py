@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pegel.cli.arguments import chosen_source
+
 if TYPE_CHECKING:
     from pegel.cli.backfill_summary import Summary
     from pegel.pipeline.backfill import Prepared
-    from pegel.plan import Plan
 
 
 def backfill(
@@ -75,7 +76,7 @@ def _backfill(
 
     plan = load(config)
     logs.set_up("warning", plan.runner.log_format)
-    chosen = _source(plan, source)
+    chosen = chosen_source(plan.sources, source, "the files belong to").name
     identity = _identity(name or chosen)
     prepared = prepare(plan, chosen, identity, expanded(files), before=before)
     say(introduction(prepared, identity), quiet=quiet)
@@ -109,16 +110,6 @@ def _run(prepared: Prepared, stop: threading.Event, patience: float, *, quiet: b
         return summary(prepared, runner, left)
     finally:
         runner.close()
-
-
-def _source(plan: Plan, wanted: str | None) -> str:
-    names = [one.name for one in plan.sources]
-    if wanted is None and len(names) > 1:
-        raise typer.BadParameter(f"say which source the files belong to: {', '.join(names)}", param_hint="--source")
-    chosen = wanted or names[0]
-    if chosen not in names:
-        raise typer.BadParameter(f"there is no source {chosen}; there are: {', '.join(names)}", param_hint="--source")
-    return chosen
 
 
 def _identity(name: str) -> str:

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import typer
 
-from pegel.cli.times import show_moment
 from pegel.pipeline.backfill import Prepared
 from pegel.pipeline.runner import Runner
 from pegel.sinks.safe_text import clean
-from pegel.units import show_size
+from pegel.units import show_moment, show_size
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ def introduction(prepared: Prepared, name: str) -> Iterator[str]:
     for metric, end in prepared.ends.items():
         times.setdefault(end, []).append(metric)
     for end, metrics in sorted(times.items()):
-        yield f"  windows before {show_moment(end)}: {_listed(metrics)}"
+        yield f"  windows before {show_moment(end)} UTC: {_listed(metrics)}"
     for reason, paths in _by_reason(prepared).items():
         yield f"  {_count(len(paths), 'file')} skipped, {reason}: {_listed(paths)}"
     for metric, others in prepared.partial.items():

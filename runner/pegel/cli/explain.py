@@ -5,18 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import sys
-from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
+from typing import Annotated, BinaryIO, cast
 
 import typer
 
-from pegel.cli.arguments import CONFIG, Config
+from pegel.cli.arguments import CONFIG, Config, chosen_source
 from pegel.cli.terminal import standard_output
-
-if TYPE_CHECKING:
-    from pegel.plan import SourcePlan
 
 _MOST_BYTES = 16 * 2**20
 """Of an input; nobody reads more than that step by step."""
@@ -55,23 +51,13 @@ def explain(
     from pegel.seams import SystemClock
 
     plan = load(config)
-    chosen = _source(plan.sources, source)
+    chosen = chosen_source(plan.sources, source, "the record is of")
     found = explained(plan, chosen, _input(record, file, line), round(SystemClock().wall() * 1e6))
     if as_json:
         typer.echo(json.dumps(facts(found, private=private), ensure_ascii=False, indent=2, default=str))
         return
     for text in lines(found, standard_output(), private=private):
         typer.echo(text)
-
-
-def _source(sources: Sequence[SourcePlan], name: str | None) -> SourcePlan:
-    known = {one.name: one for one in sources}
-    if name is None and len(known) > 1:
-        raise typer.BadParameter(f"say with --source which one the record is of: {', '.join(known)}")
-    chosen = name or next(iter(known))
-    if chosen not in known:
-        raise typer.BadParameter(f"there is no source {chosen}; there are: {', '.join(known)}")
-    return known[chosen]
 
 
 def _input(record: str | None, file: Path | None, line: str) -> bytes:

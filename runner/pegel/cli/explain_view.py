@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pegel.cli.terminal import Terminal
 from pegel.sinks import Histogram
 from pegel.sinks.ndjson import plain, show_time
 from pegel.sinks.safe_text import clean
-from pegel.units import show_duration
+from pegel.units import show_duration, show_moment
 
 if TYPE_CHECKING:
     from pegel.pipeline.explaining import Column, Counting, Explained, Explanation, Refused, Step
@@ -98,7 +97,7 @@ def _value(value: Any) -> str:
 
 
 def _time(us: int) -> str:
-    moment = datetime.fromtimestamp(us // 10**6, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    moment = show_moment(us - us % 10**6)
     return f"{moment}.{us % 10**6:06d}" if us % 10**6 else moment
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pegel.cli.arguments import CONFIG, Config
+from pegel.cli.arguments import CONFIG, Config, chosen_source
 
 if TYPE_CHECKING:
     from pegel.plan import Plan
@@ -69,16 +69,11 @@ def _reading(plan: Plan, files: Sequence[Path], source: str | None) -> Plan:
     """The plan with one source reading the given files and no other source."""
     from pegel.pipeline import trial
 
-    names = [one.name for one in plan.sources]
-    if source is None and len(names) > 1:
-        raise typer.BadParameter(f"say with --source which one reads the files: {', '.join(names)}")
-    chosen = source or names[0]
-    if chosen not in names:
-        raise typer.BadParameter(f"there is no source {chosen}; there are: {', '.join(names)}")
+    chosen = chosen_source(plan.sources, source, "reads the files")
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise typer.BadParameter(f"no such file: {', '.join(missing)}")
-    return trial.reading(plan, chosen, [str(file) for file in files])
+    return trial.reading(plan, chosen.name, [str(file) for file in files])
 
 
 def _write(points: Sequence[Point], form: Form) -> str:
@@ -95,11 +90,11 @@ def _write(points: Sequence[Point], form: Form) -> str:
 
 def _table(points: Sequence[Point]) -> str:
     """Aligned columns: time, metric, labels, values."""
-    from datetime import UTC, datetime
+    from pegel.units import show_moment
 
     rows = [("time", "metric", "labels", "values")]
     for point in points:
-        time = datetime.fromtimestamp(point.start_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        time = show_moment(point.start_us)
         labels = " ".join(f"{name}={value}" for name, value in point.labels)
         shown = {
             name: f"{value:,.10g}" if isinstance(value, int | float) else value for name, value in point.values.items()

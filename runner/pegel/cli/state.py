@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from pegel.cli.arguments import CONFIG, Config
-from pegel.units import show_size
+from pegel.units import show_moment, show_size
 
 
 def state(
@@ -46,7 +45,7 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
     size = show_size(facts["bytes"])
     yield f"state    {facts['state']}, {size}, schema {facts['schema']}, start number {facts['starts']}"
     newest = max((one["time"] for one in facts["snapshots"]), default=None)
-    yield f"snapshot {_time(newest) if newest else 'none yet'}"
+    yield f"snapshot {f'{show_moment(newest)} UTC' if newest else 'none yet'}"
     counters = facts["counters"]
     for source in facts["sources"]:
         yield ""
@@ -55,7 +54,9 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
     for metric in facts["metrics"]:
         ended = ", ended" if metric["until"] is not None else ""
         closed = (
-            f"closed up to {_time(metric['watermark'])}" if metric["watermark"] is not None else "nothing closed yet"
+            f"closed up to {show_moment(metric['watermark'])} UTC"
+            if metric["watermark"] is not None
+            else "nothing closed yet"
         )
         yield f"metric   {metric['name']}: {metric['series']} series, {metric['windows']} windows kept, {closed}{ended}"
     yield ""
@@ -70,7 +71,7 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
 def _source(source: dict[str, Any], counters: list[dict[str, Any]]) -> Iterator[str]:
     mine = [one for one in counters if one["labels"].get("source") == source["name"]]
     records = next((one["value"] for one in mine if one["name"] == "records_total"), 0)
-    watermark = _time(source["watermark"]) if source["watermark"] is not None else "not known yet"
+    watermark = f"{show_moment(source['watermark'])} UTC" if source["watermark"] is not None else "not known yet"
     yield f"source   {source['name']}: {records:,} records, watermark {watermark}"
     for reject in (one for one in mine if one["name"] == "rejects_total"):
         yield f"         {reject['value']:,} rejected: {reject['labels']['reason']}"
@@ -89,11 +90,7 @@ def _waiting(sink: dict[str, Any]) -> str:
     parts = []
     if sink["waiting_points"]:
         size = show_size(sink["waiting_bytes"])
-        parts.append(f"{sink['waiting_points']:,} points wait ({size}), oldest {_time(sink['oldest'])}")
+        parts.append(f"{sink['waiting_points']:,} points wait ({size}), oldest {show_moment(sink['oldest'])} UTC")
     if sink["dead_letters"]:
         parts.append(f"{sink['dead_letters']:,} points set aside (pegel sinks)")
     return ", ".join(parts) or "nothing waits"
-
-
-def _time(us: int) -> str:
-    return datetime.fromtimestamp(us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

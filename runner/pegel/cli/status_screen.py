@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from pegel.cli.terminal import Terminal
 from pegel.metrics.windows import Windows
 from pegel.pipeline.health import Complaint, Vitals, ago, newest_record, span
 from pegel.sinks.safe_text import clean
-from pegel.units import show_size
+from pegel.units import show_moment, show_size
 
 _MARGIN = 9
 
@@ -41,12 +40,12 @@ def _row(name: str, text: str) -> str:
 def _runner(vitals: Vitals) -> Iterator[str]:
     facts, said = vitals.facts or {}, vitals.said
     if vitals.process is not None:
-        since = f", since {_time(said.began)}" if said and said.pid == vitals.process else ""
+        since = f", since {show_moment(said.began * 1e6)} UTC" if said and said.pid == vitals.process else ""
         yield _row("runner", f"process {vitals.process}{since}")
     elif said is not None:
         ended = f"ended {ago(vitals.now - said.ended)}" if said.ended else "died"
         kind = "the last run" if said.mode == "once" else "the last process"
-        yield _row("runner", f"{kind} began {_time(said.began)} and {ended}")
+        yield _row("runner", f"{kind} began {show_moment(said.began * 1e6)} UTC and {ended}")
     newest = max((one["time"] for one in facts["snapshots"]), default=None)
     snapshot = f"newest snapshot {ago(vitals.now - newest / 1e6)}" if newest else "no snapshot yet"
     yield _row("state", f"{facts['state']}, {show_size(facts['bytes'])}, {snapshot}, {show_size(vitals.free)} free")
@@ -72,13 +71,17 @@ def _sources(vitals: Vitals) -> Iterator[str]:
 def _source(name: str, one: Mapping[str, Any], vitals: Vitals) -> Iterator[str]:
     newest = newest_record(one)
     yield f"{vitals.counted.get(name, {}).get('records', 0):,} records"
-    yield f"newest {ago(vitals.now - newest)} ({_time(newest)})" if newest is not None else "none read yet"
+    yield (
+        f"newest {ago(vitals.now - newest)} ({show_moment(newest * 1e6)} UTC)"
+        if newest is not None
+        else "none read yet"
+    )
     if one.get("unread") is not None:
         yield f"{show_size(one['unread'])} unread" if one["unread"] else "all read"
     for trouble in vitals.said.troubles if vitals.said else ():
         if (trouble.kind, trouble.name) == ("source", name):
             verb = "waits" if trouble.waiting else "fails"
-            yield f"{verb} since {_time(trouble.since)}: {trouble.sentence}"
+            yield f"{verb} since {show_moment(trouble.since * 1e6)} UTC: {trouble.sentence}"
 
 
 def _counted(facts: Mapping[str, Any], name: str, source: str, label: str) -> Iterator[tuple[str, int]]:
@@ -97,7 +100,9 @@ def _metrics(vitals: Vitals) -> Iterator[str]:
         mark = one["watermark"] if one else None
         windows = Windows(metric.every, metric.over, metric.timezone)
         newest = None if mark is None else windows.pane_start(mark)
-        closed = f"newest closed window ended {_time(newest / 1e6)}" if newest is not None else "no window closed yet"
+        closed = (
+            f"newest closed window ended {show_moment(newest)} UTC" if newest is not None else "no window closed yet"
+        )
         series = f", {one['series']:,} series" if one else ""
         lost = f", {late[metric.name]:,} records came too late" if metric.name in late else ""
         yield _row("metric", f"{metric.name}: {closed}{series}{lost}")
@@ -127,7 +132,3 @@ def _backlog(one: Mapping[str, Any] | None, now: float) -> str:
         return "nothing waits"
     oldest = span(now - one["oldest"] / 1e6)
     return f"{one['waiting_points']:,} points wait ({show_size(one['waiting_bytes'])}), the oldest for {oldest}"
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

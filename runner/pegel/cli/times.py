@@ -18,8 +18,3 @@ def moment(text: str, option: str) -> int:
     except ValueError:
         raise typer.BadParameter(f'"{text}" is no time such as 2026-03-01T00:00:00Z', param_hint=option) from None
     return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1e6)
-
-
-def show_moment(us: int) -> str:
-    """A time for people."""
-    return datetime.fromtimestamp(us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -17,7 +17,7 @@ from pegel.config.sources import SourceDraft
 from pegel.metrics.definition import Metric
 from pegel.metrics.windows import Windows
 from pegel.plan import Case, Expected
-from pegel.units import show_duration
+from pegel.units import show_duration, show_moment
 
 _TIME = "time"
 _HISTOGRAM = ("count", "sum", "buckets")
@@ -149,7 +149,7 @@ def _time(metric: Metric, node: Node, problems: list[Problem]) -> int | None:
     time = round(moment.timestamp() * 1e6)
     start = Windows(metric.every, metric.over, metric.timezone).pane_start(time)
     if start != time:
-        shown = datetime.fromtimestamp(start / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        shown = show_moment(start)
         message = f"no window of {metric.name} starts then; it has one every {show_duration(metric.every)}"
         problems.append(node.problem(message, shown))
     return time

@@ -6,7 +6,6 @@ import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from pegel.pipeline import trial
 from pegel.plan import Case, Expected, Plan
 from pegel.sinks import Histogram, Point
 from pegel.sinks.ndjson import plain
+from pegel.units import show_moment
 
 _TOLERANCE = 1e-9
 
@@ -122,7 +122,7 @@ def _pairs(expected: Sequence[Expected], got: Sequence[Point]) -> dict[int, int]
 def _wrong(expected: Expected, point: Point) -> Iterator[str]:
     """What of a point is not as expected."""
     if expected.time is not None and expected.time != point.start_us:
-        yield f"time is {_time(point.start_us)}, expected {_time(expected.time)}"
+        yield f"time is {show_moment(point.start_us)}, expected {show_moment(expected.time)}"
     labels = dict(point.labels)
     for name, text in expected.labels.items():
         if labels.get(name, "") != text:
@@ -151,13 +151,13 @@ def _same(expected: Any, found: Any) -> bool:
 
 def show_point(point: Point) -> str:
     """A point as a line: time, labels, values."""
-    parts = [_time(point.start_us), *(f"{name}={text}" for name, text in point.labels)]
+    parts = [show_moment(point.start_us), *(f"{name}={text}" for name, text in point.labels)]
     return " ".join([*parts, *(f"{name}={_value(value)}" for name, value in point.values.items())])
 
 
 def show_expected(expected: Expected) -> str:
     """An expectation in the same form, as far as it goes."""
-    parts = [] if expected.time is None else [_time(expected.time)]
+    parts = [] if expected.time is None else [show_moment(expected.time)]
     parts += [f"{name}={text}" for name, text in expected.labels.items()]
     return " ".join([*parts, *(f"{name}={_value(value)}" for name, value in expected.values.items())]) or "any point"
 
@@ -177,7 +177,3 @@ def _told(value: Any, other: Any) -> str:
     if other is None or _value(value) != _value(other):
         return _value(value)
     return f'"{value}" (a text)' if isinstance(value, str) else f"{_value(value)} (a number)"
-
-
-def _time(us: int) -> str:
-    return datetime.fromtimestamp(us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from pegel.metrics.definition import Metric
 from pegel.pipeline.changes import NOTHING_YET, Changes, MetricChange, SettingChange, SinkChange, SourceChange
-from pegel.units import show_duration
+from pegel.units import show_duration, show_moment
 
 log = logging.getLogger("pegel.config")
 
@@ -138,7 +137,7 @@ def _removed(change: MetricChange) -> tuple[str, list[str]]:
 def _different(change: MetricChange) -> tuple[str, list[str]]:
     counted = [name for name in change.fields if _is_counted(name)]
     edge = change.edge if change.edge is not None else NOTHING_YET
-    begin = f"its old definition counts up to {_time(edge)}, its new one from there"
+    begin = f"its old definition counts up to {show_moment(edge)} UTC, its new one from there"
     if edge == NOTHING_YET:
         begin = "its old definition has counted nothing, the new one begins at once"
     parts = [f"{_words(counted)} changed", begin, *_totals(change), *_details(change)]
@@ -247,7 +246,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name}={one}" for name, one in value.items()) or "none"
     return "none" if value in (None, "") else str(value)
-
-
-def _time(us: int) -> str:
-    return datetime.fromtimestamp(us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -12,13 +12,11 @@ from pegel.seams import Files
 from pegel.sources import Piece, Position, Source, SourceStatus, World
 from pegel.sources.course import Course, Settings
 from pegel.sources.identity import Stream
-from pegel.sources.inflate import Limits
+from pegel.sources.inflate import MAGIC, Limits
 from pegel.sources.log import Log
 
 _LOOK = 1.0
 """Seconds between two looks at the files."""
-
-_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(kw_only=True)
@@ -137,6 +135,6 @@ def is_packed(files: Files, path: str) -> bool:
     except OSError:
         return False
     try:
-        return file.pread(2, 0) == _MAGIC
+        return file.pread(2, 0) == MAGIC
     finally:
         file.close()

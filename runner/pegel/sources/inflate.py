@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from isal import igzip_lib
 
 _INPUT = 256 * 1024
-_MAGIC = b"\x1f\x8b"
+MAGIC = b"\x1f\x8b"
+"""Begins every gzip member."""
+
 _RATIO_FROM = 2**20  # a small file of equal lines is no attack
 
 
@@ -55,7 +57,7 @@ def trailer(packed_size: int, pread: Callable[[int, int], bytes]) -> Trailer | N
     Bytes that are not a trailer (a file that is still written) look like any other trailer, so it proves
     something only when it equals a checksum *and* a length that are known already.
     """
-    if packed_size < 18 or pread(2, 0) != _MAGIC:
+    if packed_size < 18 or pread(2, 0) != MAGIC:
         return None
     last = pread(8, packed_size - 8)
     return Trailer(int.from_bytes(last[:4], "little"), int.from_bytes(last[4:], "little")) if len(last) == 8 else None
@@ -124,9 +126,9 @@ class Inflater:
             if not more:
                 break
             rest = (rest + more)[-_INPUT:] if not rest.strip(b"\0") else rest + more
-        if rest == _MAGIC[:1]:
+        if rest == MAGIC[:1]:
             raise UnreadyError("the file ends in the header of a gzip member")
-        if not rest.startswith(_MAGIC):
+        if not rest.startswith(MAGIC):
             # Padding and foreign bytes behind the last member are ignored, as gzip itself does.
             self._ended = True
             return
