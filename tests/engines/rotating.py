@@ -24,6 +24,7 @@ from pathlib import Path
 
 from engines.influxdb import Bucket, Key, Value
 from engines.job import Job
+from prove.sigkill import METRICS
 from simulation.oracle import SECOND, Record, windows
 
 EVERY = 10
@@ -41,18 +42,6 @@ time = {{ column = "time", format = "unix_us" }}
 disorder = "3s"
 rotate_wait = "1s"
 private = ["user"]
-
-[[metrics]]
-name = "requests"
-help = "Records of the application."
-from = "app"
-every = "{every}s"
-labels = ["key"]
-values.n = {{ value = "count(*)", kind = "counter" }}
-values.total = {{ value = "sum(value)", kind = "counter" }}
-values.users = "count(distinct user)"
-values.top = "max(value)"
-values.last = "last(value)"
 """
 
 CONFIG = """
@@ -123,7 +112,7 @@ class Story:
         """Tell it; in the end the runner reads and closes all there is."""
         (place / "log").mkdir()
         log = place / "log" / "app.log"
-        job = Job(place / "job", bucket, SOURCES.format(log=log, every=EVERY))
+        job = Job(place / "job", bucket, (SOURCES + METRICS).format(log=log, every=EVERY))
         with _writer(log, place, self.seed, self.per_second, self.method), _Pauses(place) as pauses:
             said = self._rotate(job, self._configuration(place, log, pauses), place)
         said += job.run("--once", "--close")

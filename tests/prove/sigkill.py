@@ -31,6 +31,21 @@ EVERY = 10
 HERE = Path(__file__).parent
 RUNNER = HERE.parents[1] / "runner"
 
+METRICS = """
+[[metrics]]
+name = "requests"
+help = "Records of the application."
+from = "app"
+every = "{every}s"
+labels = ["key"]
+values.n = {{ value = "count(*)", kind = "counter" }}
+values.total = {{ value = "sum(value)", kind = "counter" }}
+values.users = "count(distinct user)"
+values.top = "max(value)"
+values.last = "last(value)"
+"""
+"""What a ledger of the writer is compared with."""
+
 CONFIG = """
 [runner]
 state = "{place}/state"
@@ -44,18 +59,6 @@ format = {{ type = "lines", template = '{{number:int}} {{time:int}} {{key}} {{va
 time = {{ column = "time", format = "unix_us" }}
 disorder = "3s"
 private = ["user"]
-
-[[metrics]]
-name = "requests"
-help = "Records of the application."
-from = "app"
-every = "{every}s"
-labels = ["key"]
-values.n = {{ value = "count(*)", kind = "counter" }}
-values.total = {{ value = "sum(value)", kind = "counter" }}
-values.users = "count(distinct user)"
-values.top = "max(value)"
-values.last = "last(value)"
 
 [[sinks]]
 name = "out"
@@ -114,7 +117,7 @@ class Loop:
         begun = time.monotonic()
         place = Path(tempfile.mkdtemp(prefix="pegel-sigkill-"))
         (place / "log").mkdir()
-        (place / "config.toml").write_text(CONFIG.format(place=place, every=EVERY))
+        (place / "config.toml").write_text((CONFIG + METRICS).format(place=place, every=EVERY))
         report = KillReport()
         with self._application(place, report):
             self._kill_again_and_again(place, report)
