@@ -11,7 +11,9 @@ import contextlib
 import hashlib
 import ipaddress
 import json
+import shutil
 import sqlite3
+import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -172,8 +174,14 @@ def everything_in(directory: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def unpacked(path: Path) -> Iterator[tuple[str, bytes]]:
-    """The cells of all tables that are compressed."""
-    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+    """The cells of all tables that are compressed.
+
+    Read in a copy: a process that was killed may have left a journal, and only who may write can roll it back.
+    """
+    with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as stack:
+        for one in path.parent.glob(f"{path.name}*"):
+            shutil.copy(one, directory)
+        database = stack.enter_context(contextlib.closing(sqlite3.connect(Path(directory) / path.name)))
         for (table,) in database.execute("select name from sqlite_master where type = 'table'").fetchall():
             for row in database.execute(f'select * from "{table}"'):
                 for cell in row:
