@@ -147,3 +147,73 @@ def test_nothing_planted_leaves_the_process_in_any_life(scene: Scene) -> None:
     with (scene.log / oracle.LIVE).open("ab") as log:
         log.write(b"\n" + canaries.log())
     assert scene.start("--once", "--close").wait(60) == 1, "some points were refused for good"
+    assert leaks(scene.seen()) == []
+    assert_that_all_of_it_happened(scene)
+
+    state, config = str(scene.place / "state"), str(scene.config)
+    spoken = [scene.told("state", "--json", config), scene.told("state", config), scene.told("status", config)]
+    spoken += [scene.told("status", "--json", config), scene.told("sinks", "list", "--json", config)]
+    spoken += [scene.told("points", "--state", state), scene.told("preview", config), scene.told("show", config)]
+    spoken += [scene.told("check", "--connect", config), scene.told("plan", config)]
+    assert leaks(spoken) == []
+    assert all(len(text) > 30 for _, text in spoken)
+
+
+def assert_that_all_of_it_happened(scene: Scene) -> None:
+    """A life in which nothing went wrong would prove little."""
+    stored = {series for series, _ in scene.influx.stored}
+    assert ("asn_map", (("asn", "64999"),)) in stored
+    assert {"ookla_speedtest_minutely", "pegel_source"} <= {measurement for measurement, _ in stored}
+    assert {address for query in scene.whois.queries for address in query} == set(canaries.PUBLIC_BASES)
+    facts = report(scene.place / "state")
+    rejected = {one["labels"]["reason"] for one in facts["counters"] if one["name"] == "rejects_total"}
+    assert {"malformed", "foreign", "bad_time", "future"} <= rejected
+    with sqlite3.connect(f"file:{scene.place / 'state' / 'state.db'}?mode=ro", uri=True) as database:
+        (letters,) = database.execute("select count(*) from letters").fetchone()
+    database.close()
+    assert letters > 0
+
+
+def test_a_database_that_is_none_is_refused_without_a_word_of_the_log(scene: Scene) -> None:
+    (scene.place / "asn.tsv").write_text("<html>quota</html>")
+    assert scene.start("--once").wait(30) == 2
+    assert leaks(scene.seen()) == []
+    assert "web page" in (scene.place / "said.txt").read_text()
+
+
+@pytest.mark.parametrize(("column", "what"), [("ip", "2001:db8:4f3a:11::7e5d"), ("device_id", "device")])
+def test_a_component_that_tells_is_found_out(scene: Scene, column: str, what: str) -> None:
+    """The search sees what the command really does: the same with a leak in it fails."""
+    scene.configure(LEAK.format(column=column))
+    assert scene.start("--once", "--close").wait(60) == 0
+    assert what in {leak.what for leak in leaks(scene.seen())}
+
+
+ADDRESS = canaries.ADDRESSES[4]
+
+HIDDEN = {
+    "clear": ADDRESS.encode(),
+    "inside base64": base64.b64encode(b'{"ip":"' + ADDRESS.encode() + b'"}'),
+    "inside base64url": base64.urlsafe_b64encode(b'{"an":"' + ADDRESS.encode() + b'"}'),
+    "hex": ADDRESS.encode().hex().encode(),
+    "packed": bytes.fromhex("20010db84f3a00110000000000007e5d"),
+    "number": b'{"ip": %d}' % int(ipaddress.ip_address(ADDRESS)),
+    "escaped": ADDRESS.replace(":", "\\u003a").encode(),
+    "two addresses packed": b"....".join(bytes(map(int, one.split("."))) for one in canaries.ADDRESSES[:2]),
+}
+
+
+@pytest.mark.parametrize("how", HIDDEN)
+def test_the_search_finds_each_form(tmp_path: Path, how: str) -> None:
+    """In a file, and compressed in a database."""
+    assert leaks([("here", b"\x00 " + HIDDEN[how] + b" \xff")])
+    with sqlite3.connect(tmp_path / "state.db") as database:
+        database.execute("create table cells (text blob)")
+        database.execute("insert into cells values (?)", [zlib.compress(b"offset 12 " + HIDDEN[how])])
+    database.close()
+    assert {leak.where for leak in leaks(everything_in(tmp_path))} == {"state.db:cells"}
+
+
+def test_random_bytes_are_no_leak() -> None:
+    """Four bytes are somewhere in every big file, now and then."""
+    assert leaks([("random", bytes(map(int, canaries.ADDRESSES[0].split("."))))]) == []
