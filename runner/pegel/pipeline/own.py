@@ -42,29 +42,26 @@ class OwnMetrics:
             StateError: The state cannot be read.
         """
         minute = now // _MINUTE
-        start = (minute - 1) * _MINUTE
         with self._state.reading():
             counters = self._state.counters()
-            made = self._made(now, readers, turn, deliveries, counters)
+            made = [*self._standing(now, readers, turn, deliveries), *self._growth(counters)]
         self._told = (minute, counters)
-        return [_point(metric, labels, start, values, kinds) for metric, labels, values, kinds in made]
+        return _points(now, made)
+
+    def snapshot(self, now: int, readers: Sequence[Reader], turn: Turn, deliveries: Sequence[Delivery]) -> list[Point]:
+        """What a view shows: everything as it is now, counters since the beginning."""
+        totals = [_counted(place, value) for place, value in self._state.counters().items()]
+        return _points(now, [*self._standing(now, readers, turn, deliveries), *totals])
 
     def committed(self) -> None:
         """What was told is on its way."""
         if self._told is not None:
             (self._minute, self._counters), self._told = self._told, None
 
-    def _made(
-        self,
-        now: int,
-        readers: Sequence[Reader],
-        turn: Turn,
-        deliveries: Sequence[Delivery],
-        counters: Mapping[tuple[str, str], int],
-    ) -> list[_Made]:
+    def _standing(self, now: int, readers: Sequence[Reader], turn: Turn, deliveries: Sequence[Delivery]) -> list[_Made]:
+        """Everything that is not counted but looked at."""
         return [
             *self._sources(now, readers, turn),
-            *self._counted(counters),
             *self._metrics(turn.metrics),
             *self._sinks(now, deliveries),
             self._runner(turn),
@@ -82,22 +79,11 @@ class OwnMetrics:
             made.append(("pegel_source", {"source": reader.name}, values, dict.fromkeys(values, "gauge")))
         return made
 
-    def _counted(self, counters: Mapping[tuple[str, str], int]) -> list[_Made]:
+    def _growth(self, counters: Mapping[tuple[str, str], int]) -> list[_Made]:
         """What the state counted since the last minute, as increments."""
-        made: list[_Made] = []
-        for (name, text), value in counters.items():
-            growth = value - self._counters.get((name, text), 0)
-            if self._counters and growth:
-                labels = json.loads(text)
-                made.append(
-                    (
-                        f"{PREFIX}{name.removesuffix('_total')}",
-                        labels,
-                        {"value": growth},
-                        {"value": "counter"},
-                    )
-                )
-        return made
+        before = self._counters
+        grown = {place: value - before.get(place, 0) for place, value in counters.items()} if before else {}
+        return [_counted(place, growth) for place, growth in grown.items() if growth]
 
     def _metrics(self, metrics: Sequence[LiveMetric]) -> list[_Made]:
         made: list[_Made] = []
@@ -126,6 +112,18 @@ class OwnMetrics:
         mean = figures.commit_seconds / figures.commits if figures.commits else 0.0
         values: dict[str, Value] = {"commits": figures.commits, "commit_seconds_mean": round(mean, 6)}
         return ("pegel_runner", {}, values, dict.fromkeys(values, "gauge"))
+
+
+def _counted(place: tuple[str, str], value: int) -> _Made:
+    """One of the state's counters, by its name and its labels as text."""
+    name, labels = place
+    return (f"{PREFIX}{name.removesuffix('_total')}", json.loads(labels), {"value": value}, {"value": "counter"})
+
+
+def _points(now: int, made: Sequence[_Made]) -> list[Point]:
+    """Points of the minute before this one."""
+    start = (now // _MINUTE - 1) * _MINUTE
+    return [_point(metric, labels, start, values, kinds) for metric, labels, values, kinds in made]
 
 
 def _point(

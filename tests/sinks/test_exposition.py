@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pegel.sinks import Histogram, Point
-from pegel.sinks.prometheus import encode, families, family_name
+from pegel.sinks.exposition import encode, families, family_name
 from pegel.sinks.safe_text import clean
-from sinks.exposition import read
+from sinks.exposition_reader import read
 from sinks.hostile import many_points, point, texts
 
 
