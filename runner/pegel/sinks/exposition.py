@@ -98,8 +98,9 @@ def metric_name(name: str) -> str:
 @lru_cache(maxsize=1024)
 def label_names(names: tuple[str, ...]) -> tuple[str, ...]:
     """Valid label names, all different; two underscores in front belong to Prometheus."""
-    valid = [re.sub(r"^(?=\d)|^_+", "_", re.sub(r"[^a-zA-Z0-9_]", "_", name)) or "_" for name in names]
-    return distinct_names(valid)
+    valid = [re.sub(r"^(?=\d)|^_+", "_", re.sub(r"[^a-zA-Z0-9_]", "_", name)) for name in names]
+    # a name of nothing but underscores would get two in front when it is made distinct
+    return distinct_names(["x" if name in ("", "_") else name for name in valid])
 
 
 def series_labels(labels: Iterable[tuple[str, str]]) -> Labels:
