@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 from pegel import logs
+from pegel.cli.health import with_health
 from pegel.cli.notify import Notify
 from pegel.config import load
 from pegel.errors import ConfigError, ListenError, StateError
@@ -59,7 +60,7 @@ class Running:
 
     def _opened(self, plan: Plan, former: Plan | None) -> tuple[Runner, WebServer, Plan]:
         """What runs a plan, or the former one where the state or an address refuses the new one."""
-        runner, web = Runner(plan, accept_state_loss=self._accept_state_loss), WebServer(plan.endpoints())
+        runner, web = Runner(plan, accept_state_loss=self._accept_state_loss), WebServer(with_health(plan))
         try:
             web.open()
             try:
