@@ -86,6 +86,20 @@ ENGINES = {
             ("--version", r"logrotate 3\."),
             DebianPackages(["logrotate"]),
         ),
+        Engine(
+            "compose",
+            "2.26.1",
+            "usr/libexec/docker/cli-plugins/docker-compose",
+            ("version", r"v?2\.2[6-9]|v?2\.[3-9][0-9]|v?[5-9]\."),
+            DebianPackages(["docker-compose"], suite="trixie"),
+        ),
+        Engine(
+            "shellcheck",
+            release(),
+            "usr/bin/shellcheck",
+            ("--version", r"version: 0\."),
+            DebianPackages(["shellcheck"]),
+        ),
     )
 }
 

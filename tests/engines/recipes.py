@@ -109,18 +109,29 @@ def rust_toolchain(environ: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class DebianPackages(Recipe):
-    """Unpacks packages of this machine's own release, without installing them or touching what apt knows."""
+    """Unpacks packages, without installing them or touching what apt knows.
+
+    Attributes:
+        packages: Their names.
+        suite: A release of Debian to take them from; this machine's own sources if empty.
+    """
 
     packages: Sequence[str]
+    suite: str = ""
     takes = "some seconds"
     needs = ("apt-get", "dpkg")
+
+    def missing(self, path: str | None = None) -> list[str]:
+        without_key = [KEYRING_MISSING] if self.suite and not KEYRING.exists() else []
+        return [*super().missing(path), *without_key]
 
     def install(self, directory: Path) -> None:
         root = directory / "apt"
         (root / "state" / "lists" / "partial").mkdir(parents=True)
         (root / "cache" / "archives" / "partial").mkdir(parents=True)
         (root / "status").touch()
-        (root / "apt.conf").write_text(_APT.format(root=root))
+        (root / "apt.conf").write_text(_APT.format(root=root) + (_OTHER.format(root=root) if self.suite else ""))
+        (root / "sources.list").write_text(f"deb [signed-by={KEYRING}] {MIRROR} {self.suite} main\n")
         environment = {**os.environ, "APT_CONFIG": str(root / "apt.conf"), "LC_ALL": "C"}
         _run(["apt-get", "update"], root, environment)
         _run(["apt-get", "download", *self.packages], root, environment)
@@ -128,6 +139,10 @@ class DebianPackages(Recipe):
             _run(["dpkg", "-x", str(package), str(directory)], root, environment)
         shutil.rmtree(root)
 
+
+MIRROR = "http://deb.debian.org/debian"
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+KEYRING_MISSING = f"Debian's keys in {KEYRING}: `apt install debian-archive-keyring`"
 
 _APT = """\
 Dir::State "{root}/state";
@@ -137,6 +152,14 @@ APT::Sandbox::User "";
 Acquire::Languages "none";
 """
 """The machine's own sources and keys, everything else in a directory of ours."""
+
+_OTHER = """\
+Dir::Etc::SourceList "{root}/sources.list";
+Dir::Etc::SourceParts "-";
+Dir::Etc::Preferences "-";
+Dir::Etc::PreferencesParts "-";
+"""
+"""In the place of the machine's sources."""
 
 
 def _run(command: Sequence[str], directory: Path, environment: Mapping[str, str]) -> str:
