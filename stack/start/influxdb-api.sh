@@ -6,9 +6,13 @@ url=${INFLUX_ADDRESS:-http://127.0.0.1:8086}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# credentials TEXT NAME: what `ask` and `tell` authorize themselves with; in a file, since arguments can be seen.
-credentials() {
-    printf 'Authorization: Token %s\n' "$1" >"$work/$2"
+# as_token TEXT NAME, as_user USER PASSWORD NAME: who `ask` and `tell` are.
+as_token() {
+    printf 'header = "Authorization: Token %s"\n' "$(json "$1")" >"$work/$2"
+}
+
+as_user() {
+    printf 'user = "%s:%s"\n' "$1" "$(json "$2")" >"$work/$3"
 }
 
 answers() {
@@ -28,13 +32,13 @@ ask() {
         esac
     done
     status=$(curl --silent --show-error --max-time 20 --output "$work/answer" --write-out '%{http_code}' \
-        --get --header "@$work/$who" "$@" "$url$path") || fail "InfluxDB does not answer any more"
+        --get --config "$work/$who" "$@" "$url$path") || fail "InfluxDB does not answer any more"
 }
 
 # tell METHOD PATH [DOCUMENT]
 tell() {
     status=$(printf '%s' "${3:-}" | curl --silent --show-error --max-time 60 --output "$work/answer" \
-        --write-out '%{http_code}' --request "$1" --header "@$work/operator" \
+        --write-out '%{http_code}' --request "$1" --config "$work/operator" \
         --header 'Content-Type: application/json' --data-binary @- "$url$2") || fail "InfluxDB does not answer any more"
 }
 

@@ -17,7 +17,7 @@ org=${INFLUX_ORG:-pegel}
 
 main() {
     umask 077
-    credentials "$(cat "$OPERATOR_TOKEN_FILE")" operator
+    as_token "$(cat "$OPERATOR_TOKEN_FILE")" operator
     answers || fail "InfluxDB did not answer within two minutes; what does its log say?"
     set_up
     ask /api/v2/orgs "org=$org"
@@ -30,10 +30,8 @@ main() {
     telemetry=$(bucket telemetry "${INFLUX_RETENTION:-90d}")
     coarse=$(bucket telemetry_5m "${INFLUX_RETENTION_5M:-400d}")
     version1=$(bucket jitsi "${INFLUX_RETENTION_V1:-30d}")
-    runs=$(bucket_id _tasks)
     token runner-write "${RUNNER_GROUP:-}" "$(may write "$telemetry")"
-    token grafana-read "${GRAFANA_GROUP:-}" \
-        "$(may read "$telemetry"),$(may read "$coarse"),$(may read "$version1"),$(may read "$runs")"
+    token grafana-read "${GRAFANA_GROUP:-}" "$(may read "$telemetry"),$(may read "$coarse"),$(may read "$version1")"
     version1_user jitsi "${RUNNER_GROUP:-}" "$(may write "$version1"),$(may read "$version1")"
     task downsample 1h 5m 4h
     task downsample-late 1d 20m 4d
@@ -57,13 +55,13 @@ set_up() {
 # bucket NAME RETENTION: print its id; one that is missing is made, one that keeps its data for another time is told.
 bucket() {
     keeps=$(seconds "$2")
-    rules="\"retentionRules\": [{\"type\": \"expire\", \"everySeconds\": $keeps}]"
+    rules="\"retentionRules\": [{\"type\": \"expire\", \"everySeconds\": $keeps, \"shardGroupDurationSeconds\": 0}]"
     found=$(bucket_id "$1")
     if [ -z "$found" ]; then
         tell POST /api/v2/buckets "{\"orgID\": \"$org_id\", \"name\": \"$1\", $rules}"
         answered 201 "bucket $1"
         found=$(first_id)
-    elif [ "$(number_of everySeconds || echo 0)" != "$keeps" ]; then
+    elif kept=$(number_of everySeconds) && [ "${kept:-0}" != "$keeps" ]; then
         tell PATCH "/api/v2/buckets/$found" "{$rules}"
         answered 200 "retention of bucket $1"
     fi
@@ -99,7 +97,7 @@ token() {
 # accepted FILE: whether the token in it is one of this server.
 accepted() {
     [ -s "$1" ] || return 1
-    credentials "$(cat "$1")" somebody
+    as_token "$(cat "$1")" somebody
     ask /api/v2/buckets limit=1 somebody
     [ "$status" = 200 ]
 }
@@ -124,7 +122,7 @@ version1_user() {
 
 accepted_by_version1() {
     [ -s "$2" ] || return 1
-    credentials "$1:$(cat "$2")" somebody
+    as_user "$1" "$(cat "$2")" somebody
     ask /query "db=$1" "q=SHOW MEASUREMENTS" somebody
     [ "$status" = 200 ]
 }
@@ -151,17 +149,22 @@ task_document() {
     printf '{"orgID": "%s", "description": "stack: %s", "flux": "%s"}' "$org_id" "$version" "$script"
 }
 
+fail_retention() {
+    fail "a retention is a number with d, h, m or s, such as 90d, and not \"$1\""
+}
+
 # seconds TEXT: of a time such as 90d, 12h or 0s (for ever).
 seconds() {
     number=${1%[dhms]}
     case $number in
-    '' | *[!0-9]*) fail "a retention is a number with d, h, m or s, such as 90d, and not \"$1\"" ;;
+    '' | *[!0-9]*) fail_retention "$1" ;;
     esac
     case $1 in
     *d) echo $((number * 86400)) ;;
     *h) echo $((number * 3600)) ;;
     *m) echo $((number * 60)) ;;
-    *) echo "$number" ;;
+    *s) echo "$number" ;;
+    *) fail_retention "$1" ;;
     esac
 }
 
