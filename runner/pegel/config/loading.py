@@ -36,6 +36,7 @@ class Declared:
         runner: The `[runner]` table, if there is one.
         sources: And the other lists in the order of the files.
         lost: Sources of which nothing is known but their name.
+        idle: Whether no file has `sources`, right or wrong.
     """
 
     root: Node
@@ -46,6 +47,7 @@ class Declared:
     sinks: list[Node] = field(default_factory=list)
     tests: list[Node] = field(default_factory=list)
     lost: list[Node] = field(default_factory=list)
+    idle: bool = False
 
     def nodes(self) -> Iterator[Node]:
         """All tables."""
@@ -119,7 +121,7 @@ def declare(path: Path, environ: Mapping[str, str], problems: list[Problem], fol
     if broken:
         problems.extend(broken)
         return None
-    declared = Declared(roots[0])
+    declared = Declared(roots[0], idle=not any("sources" in root.table for root in roots))
     for root in roots:
         _take(declared, root, problems)
     expansion = expand(declared.sources, environ, folder)
@@ -178,7 +180,7 @@ def _plan(
     check_private(drafts, problems)
     metrics = draft_metrics(declared.metrics, drafts, runner, problems)
     sinks = draft_sinks(declared.sinks, declared.root, problems)
-    if not declared.sources and not declared.lost and not any(map(wants_own, sinks if declared.sinks else ())):
+    if declared.idle and not any(map(wants_own, sinks if declared.sinks else ())):
         problems.append(declared.root.problem("there is no [[sources]] entry; nothing would be read"))
     tests = draft_cases(declared.tests, drafts, metrics, problems) if not problems else []
     if problems:
