@@ -100,6 +100,27 @@ ENGINES = {
             ("--version", r"version: 0\."),
             DebianPackages(["shellcheck"]),
         ),
+        Engine(
+            "prometheus",
+            "2.53.3",
+            "usr/bin/prometheus",
+            ("--version", r"prometheus, version (2\.5[3-9]|[3-9])"),
+            DebianPackages(["prometheus"], suite="trixie"),
+        ),
+        Engine(
+            "promtool",
+            "2.53.3",
+            "usr/bin/promtool",
+            ("--version", r"promtool, version (2\.5[3-9]|[3-9])"),
+            DebianPackages(["promtool"], suite="trixie"),
+        ),
+        Engine(
+            "pushgateway",
+            "1.11.0",
+            "usr/bin/prometheus-pushgateway",
+            ("--version", r"pushgateway, version 1\."),
+            DebianPackages(["prometheus-pushgateway"], suite="trixie"),
+        ),
     )
 }
 
