@@ -92,7 +92,8 @@ class Bench:
         """The rows of a query, as text."""
         script = (
             'curl -sS -m 10 -H "Authorization: Token $(cat /run/stack-tokens/grafana-read)"'
-            ' -H "Accept: application/csv" -H "Content-Type: application/vnd.flux" "http://influxdb:8086/api/v2/query?org=pegel" --data-binary "$0"'
+            ' -H "Accept: application/csv" -H "Content-Type: application/vnd.flux"'
+            ' "http://influxdb:8086/api/v2/query?org=pegel" --data-binary "$0"'
         )
         shown = f'{query} |> keep(columns: ["_value"])'
         printed = self.compose("exec", "-T", "grafana", "sh", "-c", script, shown, check=False)
