@@ -94,6 +94,13 @@ ENGINES = {
             DebianPackages(["docker-compose"], suite="trixie"),
         ),
         Engine(
+            "buildx",
+            "0.13.1",
+            "usr/libexec/docker/cli-plugins/docker-buildx",
+            ("version", r"docker/buildx"),
+            DebianPackages(["docker-buildx"], suite="trixie"),
+        ),
+        Engine(
             "shellcheck",
             release(),
             "usr/bin/shellcheck",

@@ -16,6 +16,7 @@ from engines.store import home, placing
 HERE = Path(__file__).parent
 DOUBLES = HERE / "doubles"
 BASE = "pegel-double-base:1"
+PLUGINS = ("compose", "buildx")
 STANDING_IN = ("prometheus", "pushgateway", "influxdb", "grafana")
 
 PACKAGES = (
@@ -44,7 +45,7 @@ def missing() -> str:
     lacking = [how for name, how in _NEEDS.items() if shutil.which(name, path=_path()) is None]
     if os.geteuid() != 0:
         lacking.append("root, for an engine of its own")
-    lacking += [f"`./dev engines {name}`" for name in ("compose", "influxdb2") if ENGINES[name].find() is None]
+    lacking += [f"`./dev engines {name}`" for name in (*PLUGINS, "influxdb2") if ENGINES[name].find() is None]
     return ", ".join(lacking)
 
 
@@ -55,7 +56,8 @@ class Docker:
         self._directory = directory
         plugins = directory / "config" / "cli-plugins"
         plugins.mkdir(parents=True)
-        (plugins / "docker-compose").symlink_to(program("compose"))
+        for name in PLUGINS:
+            (plugins / f"docker-{name}").symlink_to(program(name))
         self.environ = {
             "PATH": _path(),
             "HOME": str(directory),
