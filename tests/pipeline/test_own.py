@@ -7,6 +7,7 @@ from pathlib import Path
 
 from doubles import House, Keeping
 from pegel.plan import Plan, SinkPlan
+from pegel.state import snapshots
 
 NOON = 1_772_539_200
 
@@ -48,3 +49,33 @@ def test_rejects_by_reason_and_backlogs_are_among_them(tmp_path: Path) -> None:
     assert rejects[0].values["value"] in (1, 2)
     (sink,) = [p for p in house.curious.received if p.metric == "pegel_sink" and dict(p.labels)["sink"] == "kept"][:1]
     assert {"outbox_points", "outbox_bytes", "dead_letters", "failing"} <= sink.values.keys()
+    assert sink.values["limit_bytes"] == 2**30
+
+
+def test_a_runner_says_what_it_takes_and_since_when(tmp_path: Path) -> None:
+    """Alerts on a full disk, an old snapshot, a stuck state and a restart rest on these."""
+    house = TwoSinks(tmp_path)
+    house.clock.now = NOON
+    runner = house.runner()
+    snapshots.take(runner.state.path)
+    for _ in range(2):
+        house.clock.now += 60
+        runner.step()
+        runner.step()
+    runner.close()
+    newest = [point for point in house.curious.received if point.metric == "pegel_runner"][-1].values
+    assert newest["start_timestamp_seconds"] == NOON
+    assert newest["commit_timestamp_seconds"] == NOON + 60 * newest["commits"]
+    assert newest["snapshot_interval_seconds"] == 600
+    assert newest["snapshot_timestamp_seconds"] == round(snapshots.taken(tmp_path / "state" / "state.db") or 0)
+    assert 0 < int(newest["state_bytes"]) < int(newest["memory_bytes"])
+    assert newest["cpu_seconds"]
+    assert newest["free_bytes"]
+
+
+def test_without_a_snapshot_nothing_is_said_of_one(tmp_path: Path) -> None:
+    """A time of 0 would be a snapshot of 1970."""
+    house = TwoSinks(tmp_path)
+    house.run()
+    (runner,) = [point for point in house.curious.received if point.metric == "pegel_runner"]
+    assert "snapshot_timestamp_seconds" not in runner.values

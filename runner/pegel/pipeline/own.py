@@ -10,10 +10,12 @@ import json
 from collections.abc import Mapping, Sequence
 
 from pegel.pipeline.delivery import Delivery
+from pegel.pipeline.footprint import footprint
 from pegel.pipeline.live import LiveMetric
 from pegel.pipeline.reader import Reader
 from pegel.pipeline.turn import Turn
 from pegel.plan import OWN_PREFIX as PREFIX
+from pegel.plan import RunnerSettings
 from pegel.sinks import Kind, Point, Value
 from pegel.state import State
 
@@ -25,8 +27,17 @@ _Made = tuple[str, Mapping[str, str], Mapping[str, Value], Mapping[str, Kind]]
 class OwnMetrics:
     """Makes a point a minute of what the state and the process know about themselves."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, settings: RunnerSettings, now: int) -> None:
+        """Begin.
+
+        Args:
+            state: What is told about.
+            settings: Of the runner.
+            now: When it began to run, in microseconds since 1970.
+        """
         self._state = state
+        self._settings = settings
+        self._begun = now
         self._minute: int | None = None
         self._counters: dict[tuple[str, str], int] = {}
         self._told: tuple[int, dict[tuple[str, str], int]] | None = None
@@ -64,7 +75,7 @@ class OwnMetrics:
             *self._sources(now, readers, turn),
             *self._metrics(turn.metrics),
             *self._sinks(now, deliveries),
-            self._runner(turn),
+            self._runner(now, turn),
         ]
 
     def _sources(self, now: int, readers: Sequence[Reader], turn: Turn) -> list[_Made]:
@@ -100,6 +111,7 @@ class OwnMetrics:
             values: dict[str, Value] = {
                 "outbox_points": backlog.points,
                 "outbox_bytes": backlog.bytes,
+                "limit_bytes": delivery.plan.max_bytes,
                 "oldest_seconds": 0 if backlog.oldest is None else max(0, now - backlog.oldest) // 10**6,
                 "dead_letters": self._state.letters.count(delivery.name),
                 "failing": int(bool(delivery.trouble)),
@@ -107,10 +119,18 @@ class OwnMetrics:
             made.append(("pegel_sink", {"sink": delivery.name}, values, dict.fromkeys(values, "gauge")))
         return made
 
-    def _runner(self, turn: Turn) -> _Made:
+    def _runner(self, now: int, turn: Turn) -> _Made:
+        """A page that shows an old `commit_timestamp_seconds` belongs to a runner that can commit nothing."""
         figures = turn.figures
         mean = figures.commit_seconds / figures.commits if figures.commits else 0.0
-        values: dict[str, Value] = {"commits": figures.commits, "commit_seconds_mean": round(mean, 6)}
+        values: dict[str, Value] = {
+            "commits": figures.commits,
+            "commit_seconds_mean": round(mean, 6),
+            "commit_timestamp_seconds": now // 10**6,
+            "start_timestamp_seconds": self._begun // 10**6,
+            "snapshot_interval_seconds": round(self._settings.snapshot_interval),
+            **footprint(self._state.path),
+        }
         return ("pegel_runner", {}, values, dict.fromkeys(values, "gauge"))
 
 

@@ -126,7 +126,7 @@ class Runner:
             pace = settings.commit_interval / 2
             self.readers.append(Reader(source, self.state, self.clock, self._files, pace))
         self._stages = self._new_stages()
-        self._own = OwnMetrics(self.state)
+        self._own = OwnMetrics(self.state, settings, round(self.clock.wall() * 1e6))
         self._tell_of_lost_sinks()
         self.turn.flush_removed({metric.name for metric in self.plan.metrics})
         self._refresh_views(now=True)
