@@ -1,0 +1,3 @@
+"""The boards: one module each, with its `DASHBOARD`."""
+
+BOARDS = ("ookla",)
