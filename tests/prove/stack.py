@@ -58,8 +58,18 @@ class Bench:
     def compose(self, *words: str, check: bool = True) -> str:
         """Compose in the clone, as the operator calls it."""
         named = [word for file in self.files for word in ("--file", file)]
-        variables = {"GRAFANA_PORT": PORT, "PEGEL_CONFIG_DIR": str(self.clone / "own")}
-        return self.docker.run("compose", *named, *words, cwd=self.clone, check=check, **variables)
+        return self.docker.run("compose", *named, *words, cwd=self.clone, check=check, **self.variables)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {"GRAFANA_PORT": PORT, "PEGEL_CONFIG_DIR": str(self.clone / "own")}
+
+    def bundle(self, word: str) -> str:
+        """`stack/bundle`, in the clone; returns all that it says."""
+        environ = {**self.docker.environ, **self.variables, "COMPOSE_FILE": ":".join(self.files)}
+        command = ["stack/bundle", word]
+        done = subprocess.run(command, cwd=self.clone, env=environ, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
 
     def up(self, *words: str) -> float:
         """Returns the seconds until everything was healthy."""
@@ -122,7 +132,7 @@ def prove_stack() -> tuple[str, list[str]]:
         bench = Bench(docker, *_clone(Path(place)))
         figures, wrong = {"made": f"images in {time.monotonic() - begun:.0f} s"}, []
         try:
-            for part in (_first_start, _second_up, _secrets, _idle, _kills, _down_and_up, _lost_tokens, _demo):
+            for part in (_first_start, _second_up, _secrets, _idle, _kills, _down_and_up, _lost_tokens, _demo, _bundle):
                 wrong += [f"{part.__name__.strip('_')}: {fault}" for fault in part(bench, figures)]
         except RuntimeError as error:
             wrong.append(f"{error}\n{bench.compose('logs', '--tail', '8', check=False)[-3000:]}")
@@ -256,6 +266,23 @@ def _demo(bench: Bench, figures: Figures) -> Iterator[str]:
     query = f'from(bucket: "telemetry") |> range(start: -3h) |> {demo} |> sum()'
     yield from _within(MOST_SECONDS, lambda: bool(bench.flux(query)), "the demo has no data")
     figures["demo"] = f"demo healthy after {seconds:.0f} s"
+
+
+def _bundle(bench: Bench, figures: Figures) -> Iterator[str]:
+    """All images go through a file to an engine that has none; a damaged file is refused."""
+    bench.compose("--profile", "*", "down")
+    figures["bundle"] = bench.bundle("save").splitlines()[0]
+    images = (bench.clone / "pegel-bundle" / "images").read_text().split()
+    bench.docker.run("image", "rm", "--force", *images)
+    archive = bench.clone / "pegel-bundle" / "images.tar.gz"
+    with archive.open("ab") as damaged:
+        damaged.write(b"x")
+    if "Nothing was loaded" not in bench.bundle("load"):
+        yield "a damaged bundle was loaded"
+    os.truncate(archive, archive.stat().st_size - 1)
+    bench.bundle("load")
+    bench.up("--no-build", "--pull", "never")
+    yield from _totals(bench)
 
 
 def _totals(bench: Bench) -> Iterator[str]:

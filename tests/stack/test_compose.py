@@ -191,6 +191,17 @@ def test_every_store_keeps_its_data_for_as_long_as_is_said(
     assert found in str(project(compose, environ={variable: value})["services"][service])
 
 
+def test_every_variable_is_in_the_documentation() -> None:
+    """With its default; and none is there that nothing reads."""
+    text = "".join((STACK / name).read_text() for name in ("compose.yaml", "compose.ports.yaml"))
+    read = {name: default.removeprefix("./") for name, default in re.findall(r"\$\{(\w+):-([^{}]*)\}", text)}
+    rows = re.findall(r"^\| (`[A-Z].*?) \| (.*?) \|", (ROOT / "docs" / "stack.md").read_text(), re.MULTILINE)
+    told = {name: cell for names, cell in rows for name in re.findall(r"\w+", names)}
+    assert set(read) <= set(told)
+    assert {name for name in told if name not in read} <= {"GRAFANA_URL"}  # its default has a variable
+    assert [name for name, default in read.items() if default not in told[name]] == []
+
+
 def test_grafana_asks_nobody_on_the_internet(services: dict[str, Any]) -> None:
     """At each start it would replace its data sources by newer ones, and be without them where it cannot."""
     environment = services["grafana"]["environment"]
