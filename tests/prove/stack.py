@@ -117,6 +117,13 @@ class Bench:
             return [float(one["value"][1]) for one in json.loads(printed)["data"]["result"]]
         return []
 
+    def health(self) -> str:
+        """What each container's last health check said, and the end of the runner's log."""
+        last = "{{.Name}}: {{.State.Status}} {{with .State.Health}}{{range .Log}}{{.Output}}{{end}}{{end}}"
+        ids = self.compose("ps", "--all", "--quiet").split()
+        said = self.docker.run("inspect", "--format", last, *ids, check=False) if ids else ""
+        return said[-3000:] + self.compose("logs", "--tail", "10", "runner", check=False)[-1500:]
+
     def crash(self, service: str) -> None:
         """SIGKILL from outside: for the engine it is a crash, and not a wish of the operator."""
         pid = int(self.docker.run("inspect", "--format", "{{.State.Pid}}", self.container(service)))
@@ -135,7 +142,7 @@ def prove_stack() -> tuple[str, list[str]]:
             for part in (_first_start, _second_up, _secrets, _idle, _kills, _down_and_up, _lost_tokens, _demo, _bundle):
                 wrong += [f"{part.__name__.strip('_')}: {fault}" for fault in part(bench, figures)]
         except RuntimeError as error:
-            wrong.append(f"{error}\n{bench.compose('logs', '--tail', '8', check=False)[-3000:]}")
+            wrong.append(f"{error}\n{bench.health()}")
         finally:
             bench.compose("--profile", "*", "down", "--volumes", check=False)
     return "; ".join([*figures.values(), f"{time.monotonic() - begun:.0f} s in all"]), wrong
@@ -161,11 +168,11 @@ Figures = dict[str, str]
 
 def _first_start(bench: Bench, figures: Figures) -> Iterator[str]:
     """The runner's image is built because it is not there; then once more with all images, against the clock."""
+    bench.sell(10)
     built = bench.up()
     bench.compose("down", "--volumes")
     begun = time.monotonic()
     healthy = bench.up()
-    bench.sell(10)
     yield from _within(MOST_SECONDS, lambda: bench.stored() == 10, "InfluxDB has no data")
     yield from _within(MOST_SECONDS, lambda: bench.scraped('up{job="runner"} == 1') == [1.0], "Prometheus has no data")
     data = time.monotonic() - begun
