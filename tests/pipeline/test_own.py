@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from doubles import House, Keeping
+from pegel.pipeline import own
 from pegel.plan import Plan, SinkPlan
 from pegel.state import snapshots
 
@@ -80,3 +83,38 @@ def test_without_a_snapshot_nothing_is_said_of_one(tmp_path: Path) -> None:
     house.run()
     (runner,) = [point for point in house.curious.received if point.metric == "pegel_runner"]
     assert "snapshot_timestamp_seconds" not in runner.values
+
+
+def counts() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Every place that counts under a name of its own: that name, and its labels."""
+    for path in Path(own.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "count":
+                name = node.args[0] if node.args else None
+                if isinstance(name, ast.Constant) and str(name.value).endswith("_total"):
+                    yield str(name.value), tuple(sorted(str(one.arg) for one in node.keywords))
+
+
+def test_everything_that_is_counted_is_described() -> None:
+    """Alerts and dashboards are held against this list; what is not on it cannot be asked for."""
+    declared = {f"{name}_total": labels for name, (labels, _) in own.COUNTERS.items()}
+    found = dict(counts())
+    assert found.items() <= declared.items()
+    late = {"late_total", "too_late_total", "foreign_total"}  # counted in one loop
+    assert declared.keys() - found.keys() == late
+    assert all(f'"{name}"' in (Path(own.__file__).parent / "turn.py").read_text() for name in late)
+
+
+def test_a_counter_says_what_it_is(tmp_path: Path) -> None:
+    """The page has this as HELP, where somebody who builds a panel looks first."""
+    house = TwoSinks(tmp_path)
+    runner = house.runner()
+    for minute in range(3):
+        house.source.write((NOON + 60 * minute, "a", 1, "u"))
+        house.clock.now += 60
+        for _ in range(5):
+            runner.step()
+    runner.close()
+    helps = {point.metric: point.help for point in house.curious.received}
+    assert helps["pegel_records"] == "Records of a source that were counted."
+    assert helps["pegel_source"] == "How the runner itself is."

@@ -21,6 +21,23 @@ from pegel.state import State
 
 _MINUTE = 60 * 10**6
 
+_HELP = "How the runner itself is."
+
+COUNTERS: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "bytes": (("source",), "Bytes of a source that were read."),
+    "records": (("source",), "Records of a source that were counted."),
+    "rejects": (("reason", "source"), "Lines of a source that are no records, by reason."),
+    "noticed": (("source", "what"), "What a source noticed about its files: rotations, and what was lost."),
+    "late": (("metric",), "Records that came after their window was closed, and were counted."),
+    "too_late": (("metric",), "Records that came when their window could not be corrected any more."),
+    "foreign": (("metric",), "Records of windows that a back-fill has counted, or the runner beside it."),
+    "unusable_values": (("metric", "reason"), "Values that cannot be stored, by reason."),
+    "dead_letters": (("reason", "sink"), "Points that a sink refused for good, by its reason."),
+    "dead_letters_dropped": (("sink",), "Refused points that were dropped because they took too much room."),
+    "outbox_dropped": (("sink",), "Points that were dropped before a sink could take them."),
+}
+"""Everything that the state counts, as `pegel_NAME_total`: its labels, and what it is."""
+
 _Made = tuple[str, Mapping[str, str], Mapping[str, Value], Mapping[str, Kind]]
 
 
@@ -149,6 +166,7 @@ def _points(now: int, made: Sequence[_Made]) -> list[Point]:
 def _point(
     metric: str, labels: Mapping[str, str], start: int, values: Mapping[str, Value], kinds: Mapping[str, Kind]
 ) -> Point:
+    _, sentence = COUNTERS.get(metric.removeprefix(PREFIX), ((), _HELP))
     return Point(
         metric,
         tuple(sorted(labels.items())),
@@ -157,5 +175,5 @@ def _point(
         values,
         kinds,
         1,
-        "How the runner itself is.",
+        sentence,
     )
