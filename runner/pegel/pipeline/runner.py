@@ -206,6 +206,8 @@ class Runner:
         committed = close_all or self.commit_due()
         if committed:
             self.commit(close_all=close_all)
+        else:
+            self.catch_up_views()
         sent = False
         for delivery in self.deliveries:
             outcome = delivery.send_one()
@@ -270,6 +272,15 @@ class Runner:
         for stage in self._stages.values():
             stage.keep_only(self.turn.counts)
         self._refresh_views()
+
+    def catch_up_views(self) -> None:
+        """Show what the last commits left for later; called where there is nothing to commit.
+
+        Raises:
+            StateError: What is committed cannot be read.
+        """
+        if any(view.overdue for view in self.views):
+            self._refresh_views()
 
     def _refresh_views(self, *, now: bool = False) -> None:
         """Show what is committed; where that cannot be read, the next turn begins anew and tries again."""

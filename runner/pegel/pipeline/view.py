@@ -23,6 +23,7 @@ class View:
         self._log = logging.getLogger(f"pegel.sinks.{plan.name}")
         self._points: list[Point] | None = None
         self._refreshed = float("-inf")
+        self._behind = False
         self._guard = threading.Lock()
         self.trouble = ""
         self.wake = threading.Event()
@@ -35,13 +36,27 @@ class View:
             own: Makes the points about the runner itself.
             now: It is time.
         """
-        if not now and self._clock.monotonic() - self._refreshed < self._plan.early_interval:
+        if not now and not self._is_time:
+            self._behind = True
             return
         current = [one for one in metrics if one.standing.until is None and takes(self._plan, one.metric.name)]
         points = [point for metric in current for point in metric.snapshot()]
         self._points = [*points, *own()] if wants_own(self._plan) else points
         self._refreshed = self._clock.monotonic()
+        self._behind = False
         self.wake.set()
+
+    @property
+    def overdue(self) -> bool:
+        """Whether something was committed that it has not seen, too soon after its last snapshot, and now it is time.
+
+        No other commit may follow for a long while.
+        """
+        return self._behind and self._is_time
+
+    @property
+    def _is_time(self) -> bool:
+        return self._clock.monotonic() - self._refreshed >= self._plan.early_interval
 
     @property
     def busy(self) -> bool:
