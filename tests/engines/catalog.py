@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.recipes import DebianPackages, GoWithRust, Recipe
+from engines.recipes import HERE, DebianPackages, GoWithRust, NodeModule, Recipe
 from engines.store import home
 
 
@@ -54,6 +55,12 @@ class Engine:
         return "" if re.search(pattern, printed) else f"`{program} {argument}` said: {printed.strip()[:500]}"
 
 
+def digest(module: Path) -> str:
+    """Of the files of a module whose script is part of the engine: a changed one is another version."""
+    texts = [file.read_bytes() for file in sorted(module.iterdir()) if file.is_file()]
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:8]
+
+
 def release() -> str:
     """The code name of this machine's release, such as `bookworm`; "unknown" where it has none."""
     for place in ("/etc/os-release", "/usr/lib/os-release"):
@@ -78,6 +85,13 @@ ENGINES = {
                 helpers=["github.com/influxdata/pkg-config@v0.2.7"],
                 tags="sqlite_foreign_keys sqlite_json",
             ),
+        ),
+        Engine(
+            "dashboard-checks",
+            f"13.2.3-{digest(HERE / 'node')}",
+            "check.cjs",
+            ("--version", r"@grafana/schema 13\."),
+            NodeModule("node"),
         ),
         Engine(
             "logrotate",

@@ -20,6 +20,8 @@ from engines.influxdb import ORG, Server, Value, typed
 
 FOLDER = Path(__file__).parents[2] / "grafana" / "provisioning" / "dashboards"
 
+SOURCE = "pegel-influx-flux"
+
 LIMIT = 1000
 """Series that the data source takes of one answer."""
 
@@ -156,12 +158,13 @@ def queries(uid: str) -> dict[str, str]:
     document = json.loads((FOLDER / f"{uid}.json").read_text(encoding="utf-8"))
     found: dict[str, str] = {}
     for panel in panels(uid):
-        targets = panel.get("targets", [])
+        targets = [target for target in panel.get("targets", []) if target["datasource"]["uid"] == SOURCE]
         for target in targets:
             found[panel["title"] + (f" {target['refId']}" if len(targets) > 1 else "")] = target["query"]
     for variable in document["templating"]["list"]:
-        if variable["type"] == "query":
+        if variable.get("datasource", {}).get("uid") == SOURCE:
             found[f"${variable['name']}"] = variable["query"]
     for annotation in document["annotations"]["list"]:
-        found[f"@{annotation['name']}"] = annotation["target"]["query"]
+        if annotation["datasource"]["uid"] == SOURCE:
+            found[f"@{annotation['name']}"] = annotation["target"]["query"]
     return found

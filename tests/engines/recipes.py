@@ -1,4 +1,4 @@
-"""Ways to install an engine: build a Go module of ours, or unpack a Debian package. One class per way."""
+"""Ways to install an engine: a Go or Node module of ours, or a Debian package. One class per way."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ TOOLS = {
     "go": "Go 1.23 or newer: https://go.dev/dl, or `apt install golang-go` where that is new enough",
     "cargo": "Rust with cargo: https://rustup.rs, or `apt install cargo`",
     "cc": "a C compiler: `apt install build-essential`",
+    "node": "Node 20 or newer: https://nodejs.org, or `apt install nodejs npm`",
+    "npm": "npm, which comes with Node, or `apt install npm`",
     "apt-get": "apt-get, that is Debian or Ubuntu; elsewhere install the program itself, it is found on PATH",
     "dpkg": "dpkg, that is Debian or Ubuntu; elsewhere install the program itself, it is found on PATH",
 }
@@ -105,6 +107,25 @@ def rust_toolchain(environ: Mapping[str, str]) -> str:
     if "RUSTUP_TOOLCHAIN" in environ or shutil.which("rustup") is None:
         return environ.get("RUSTUP_TOOLCHAIN", "")
     return _run(["rustup", "default"], Path("/"), environ).split()[0]
+
+
+@dataclass(frozen=True)
+class NodeModule(Recipe):
+    """Installs what a module of ours pins, with checksums, and its script beside it. No package runs code of its own.
+
+    Attributes:
+        module: Directory beside this file, with package.json, package-lock.json and the script.
+    """
+
+    module: str
+    takes = "half a minute, 60 MB"
+    needs = ("node", "npm")
+
+    def install(self, directory: Path) -> None:
+        shutil.copytree(
+            HERE / self.module, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules")
+        )
+        _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], directory, os.environ)
 
 
 @dataclass(frozen=True)
