@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -38,6 +39,7 @@ class _Listening:
     def __init__(self, command: Sequence[str], directory: Path, ready: str) -> None:
         self._lines: list[str] = []
         self._known = threading.Event()
+        self._never = threading.Event()
         self._ready = ready
         self.port = 0
         self._process = subprocess.Popen(
@@ -141,10 +143,18 @@ class Prometheus(_Listening):
         ]
         super().__init__(command, directory, "Server is ready to receive web requests")
 
-    def query(self, expression: str, time: float | None = None) -> list[Series]:
+    def query(self, expression: str, at: float | None = None) -> list[Series]:
         """An expression at a moment (now if none is said); a scalar is a series without labels."""
-        asked = {"query": expression, **({} if time is None else {"time": repr(time)})}
+        asked = {"query": expression, **({} if at is None else {"time": repr(at)})}
         return self._series("/api/v1/query", asked)
+
+    def until(self, expression: str) -> list[Series]:
+        """Ask again and again until there is an answer; for what comes with the next scrape."""
+        deadline = time.monotonic() + _START_TIMEOUT
+        while not (found := self.query(expression)):
+            assert time.monotonic() < deadline, f"{expression} has no answer; the server said:\n{self.log}"
+            self._never.wait(0.1)
+        return found
 
     def query_range(self, expression: str, start: float, end: float, step: float) -> list[Series]:
         """An expression at every step, as a panel asks for it."""

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from engines.conftest import program_or_skip
+from engines.conftest import bucket, influxdb, program_or_skip, prometheus, promtool, pushgateway
 from stack.project import project
+
+__all__ = ["bucket", "influxdb", "prometheus", "promtool", "pushgateway"]
 
 
 @pytest.fixture(scope="session")
