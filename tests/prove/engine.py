@@ -49,6 +49,10 @@ def missing() -> str:
     return ", ".join(lacking)
 
 
+class EngineError(Exception):
+    """The engine or its images cannot be had on this machine; says why."""
+
+
 class Docker:
     """A running engine; commands see it and no other."""
 
@@ -110,7 +114,8 @@ def running(directory: Path) -> Iterator[Docker]:
                 if b"API listen on" in line:
                     break
             else:
-                raise RuntimeError(f"dockerd does not start: {(directory / 'docker.log').read_text()[-800:]}")
+                log.flush()
+                raise EngineError(f"dockerd does not start: {(directory / 'docker.log').read_text()[-800:]}")
             with subprocess.Popen(["cat"], stdin=engine.stderr, stdout=log):
                 try:
                     yield docker
@@ -133,7 +138,7 @@ def _root_directory() -> Path:
             command = ["debootstrap", "--variant=minbase", include, "trixie", str(unfinished), MIRROR]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
-                raise RuntimeError(f"debootstrap: {done.stdout[-800:]}{done.stderr[-400:]}")
+                raise EngineError(f"debootstrap: {done.stdout[-800:]}{done.stderr[-400:]}")
             (unfinished / "double").mkdir()
             shutil.copy(program("influxdb2"), unfinished / "double" / "influxd")
             if CERTIFICATES.exists():  # a machine behind a proxy trusts it, and so must a build on it

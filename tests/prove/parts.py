@@ -160,7 +160,12 @@ def stack(budget: Budget, seed: int) -> Finding:
     """`docker compose up` in a fresh clone, with an engine of its own; needs docker and debootstrap."""
     del budget, seed
     lacking = engine.missing()
-    return Finding(f"skipped, needs {lacking}") if lacking else Finding(*prove_stack())
+    if lacking:
+        return Finding(f"skipped, needs {lacking}")
+    try:
+        return Finding(*prove_stack())
+    except engine.EngineError as error:
+        return Finding(f"skipped: {error}")
 
 
 def _of(*reports: Report) -> Finding:
