@@ -34,7 +34,7 @@ CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 _NEEDS = {
     "dockerd": "a docker engine: `apt install docker.io iptables`",
-    "docker": "docker's command: `apt install docker.io`",
+    "docker": "docker's command: `apt install docker-cli` (Debian 12: docker.io)",
     "iptables": "iptables: `apt install iptables`",
     "debootstrap": "debootstrap: `apt install debootstrap`",
 }
