@@ -191,10 +191,20 @@ def test_every_store_keeps_its_data_for_as_long_as_is_said(
     assert found in str(project(compose, environ={variable: value})["services"][service])
 
 
+def read_variables() -> dict[str, str]:
+    """The variables of the files, with their defaults."""
+    text = "".join((STACK / name).read_text() for name in ("compose.yaml", "compose.ports.yaml"))
+    return dict(re.findall(r"\$\{(\w+):-([^{}]*)\}", text))
+
+
+def test_the_example_of_settings_is_what_counts_without_any() -> None:
+    example = dict(re.findall(r"^#(\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert example == read_variables()
+
+
 def test_every_variable_is_in_the_documentation() -> None:
     """With its default; and none is there that nothing reads."""
-    text = "".join((STACK / name).read_text() for name in ("compose.yaml", "compose.ports.yaml"))
-    read = {name: default.removeprefix("./") for name, default in re.findall(r"\$\{(\w+):-([^{}]*)\}", text)}
+    read = {name: default.removeprefix("./") for name, default in read_variables().items()}
     rows = re.findall(r"^\| (`[A-Z].*?) \| (.*?) \|", (ROOT / "docs" / "stack.md").read_text(), re.MULTILINE)
     told = {name: cell for names, cell in rows for name in re.findall(r"\w+", names)}
     assert set(read) <= set(told)
@@ -213,6 +223,27 @@ def test_grafana_asks_nobody_on_the_internet(services: dict[str, Any]) -> None:
     reports = ("REPORTING_ENABLED", "CHECK_FOR_UPDATES", "CHECK_FOR_PLUGIN_UPDATES")
     assert {environment[f"GF_ANALYTICS_{name}"] for name in reports} == {"false"}
     assert "GF_INSTALL_PLUGINS" not in environment
+
+
+def test_grafana_is_given_what_its_provisioning_names(services: dict[str, Any]) -> None:
+    """Variables, token files and the first page; Grafana does not start, or starts without data, where one is missing."""
+    grafana = services["grafana"]
+    places = {mount["target"]: mount["source"] for mount in grafana["volumes"]}
+    provisioning = Path(places["/etc/grafana/provisioning"])
+    text = "".join(path.read_text() for path in sorted(provisioning.rglob("*.yaml")))
+    assert set(re.findall(r"\$\{(\w+)\}", text)) <= set(grafana["environment"])
+    made = {f"/run/stack-tokens/{name}" for name in ("grafana-read",)}
+    assert places["/run/stack-tokens"] == "stack-tokens"
+    assert set(re.findall(r"\$__file\{([^}]*)\}", text)) == made
+    home = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert (provisioning / Path(home).relative_to("/etc/grafana/provisioning")).is_file()
+
+
+def test_prometheus_finds_the_configuration_that_it_is_told(services: dict[str, Any]) -> None:
+    prometheus = services["prometheus"]
+    (mount,) = (mount for mount in prometheus["volumes"] if mount["target"] == "/etc/prometheus")
+    (told,) = (word.partition("=")[2] for word in prometheus["command"] if word.startswith("--config.file="))
+    assert (Path(mount["source"]) / Path(told).relative_to("/etc/prometheus")).is_file()
 
 
 def test_profiles(compose: Path) -> None:
