@@ -226,7 +226,7 @@ def test_grafana_asks_nobody_on_the_internet(services: dict[str, Any]) -> None:
 
 
 def test_grafana_is_given_what_its_provisioning_names(services: dict[str, Any]) -> None:
-    """Variables, token files and the first page; Grafana does not start, or starts without data, where one is missing."""
+    """Variables, token files, the first page: without one Grafana does not start, or starts without data."""
     grafana = services["grafana"]
     places = {mount["target"]: mount["source"] for mount in grafana["volumes"]}
     provisioning = Path(places["/etc/grafana/provisioning"])
