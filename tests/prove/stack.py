@@ -278,7 +278,7 @@ def _demo(bench: Bench, figures: Figures) -> Iterator[str]:
 def _bundle(bench: Bench, figures: Figures) -> Iterator[str]:
     """All images go through a file to an engine that has none; a damaged file is refused."""
     bench.compose("--profile", "*", "down")
-    figures["bundle"] = bench.bundle("save").splitlines()[0]
+    figures["bundle"] = "bundle of " + bench.bundle("save").partition(", are in")[0].strip()
     images = (bench.clone / "pegel-bundle" / "images").read_text().split()
     bench.docker.run("image", "rm", "--force", *images)
     archive = bench.clone / "pegel-bundle" / "images.tar.gz"
