@@ -19,3 +19,11 @@ def test_the_older_snapshot_counts_while_the_newest_one_is_moved(tmp_path: Path)
     state.touch()
     state.with_name("state.db.snapshot-1").touch()
     assert "snapshot_timestamp_seconds" in footprint(state)
+
+
+def test_what_is_still_in_the_journal_belongs_to_the_state(tmp_path: Path) -> None:
+    """A young state is all journal; a snapshot of it needs that room."""
+    state = tmp_path / "state.db"
+    state.write_bytes(bytes(10))
+    state.with_name("state.db-wal").write_bytes(bytes(90))
+    assert footprint(state)["state_bytes"] == 100

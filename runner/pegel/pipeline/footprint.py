@@ -27,6 +27,12 @@ def footprint(state: Path) -> dict[str, Value]:
         found["memory_bytes"] = int(_PAGES.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     with suppress(OSError):
         room = os.statvfs(state.parent)
-        found |= {"state_bytes": state.stat().st_size, "free_bytes": room.f_bavail * room.f_frsize}
+        found |= {"state_bytes": _size(state), "free_bytes": room.f_bavail * room.f_frsize}
     taken = snapshots.taken(state)
     return found if taken is None else {**found, "snapshot_timestamp_seconds": round(taken)}
+
+
+def _size(state: Path) -> int:
+    """Bytes of the database, those included that it has not taken over from its log."""
+    journal = state.with_name(f"{state.name}-wal")
+    return state.stat().st_size + (journal.stat().st_size if journal.exists() else 0)
