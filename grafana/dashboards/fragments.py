@@ -8,8 +8,8 @@ from __future__ import annotations
 
 IN_RANGE = "start: v.timeRangeStart, stop: v.timeRangeStop"
 DAY_BEFORE = "start: date.sub(d: 1d, from: v.timeRangeStart), stop: date.sub(d: 1d, from: v.timeRangeStop)"
-DAY = "start: date.truncate(t: v.timeRangeStop, unit: 1d), stop: v.timeRangeStop"
-"""The day on which the chosen range ends."""
+DAY = "start: date.truncate(t: date.sub(d: 1s, from: v.timeRangeStop), unit: 1d), stop: v.timeRangeStop"
+"""The day on which the chosen range ends; one that ends at midnight ends on the day before, or nothing were left."""
 
 SERVERS = "r.server =~ /^${server:regex}$/"
 """Of the variable `server`: one, several, or `.*`."""

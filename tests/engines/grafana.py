@@ -91,6 +91,8 @@ class Frame:
     def series(self) -> dict[str, Value | None]:
         """Values by time."""
         assert set(self.fields) == {"_time", "_value"}, f"a line needs a time and a value, not {list(self.fields)}"
+        times = [str(time) for time in self.fields["_time"]]
+        assert times == sorted(set(times)), "Grafana draws a line in the order in which it comes"
         return {str(time): value for time, value in zip(self.fields["_time"], self.fields["_value"], strict=True)}
 
     @property
@@ -110,7 +112,8 @@ def ask(server: Server, flux: str, token: str) -> list[Frame]:
         raise RuntimeError(f"the query was answered with {reply.status}: {text[:500]}\n{flux}")
     found = list(_frames(text))
     assert len(found) <= LIMIT, "Grafana refuses an answer of so many series"
-    assert len({tuple(frame.fields) for frame in found}) <= 1, "Grafana takes all tables for such as the first"
+    kinds = {frozenset(frame.fields) for frame in found}
+    assert len(kinds) <= 1, f"Grafana takes all tables for such as the first: {kinds}"
     return found
 
 

@@ -351,6 +351,13 @@ def test_a_provider_without_a_name_still_shows(bucket: Bucket) -> None:
     assert set(lines(answer(bucket, ("ookla", "Tests per minute by provider")))) == {"AS 64503", "EXAMPLE-MOBILE"}
 
 
+def test_a_day_that_ends_at_midnight_is_the_day_before(filled: Bucket) -> None:
+    """InfluxDB refuses a range without a moment in it."""
+    midnight = replace(LOOK, end=datetime(2026, 3, 4, tzinfo=UTC))
+    (found,) = (one.values["tests"] for one in golden("ookla_speedtest_daily") if one.time.day == 3)
+    assert lines(answer(filled, ("ookla", "Tests of the day"), midnight)) == {"st-01": {"2026-03-03T00:00:00Z": found}}
+
+
 @pytest.fixture(scope="module")
 def empty(influxdb: Server) -> Bucket:
     return influxdb.bucket("nothing")

@@ -28,9 +28,12 @@ tests
 """
 
 # What is not among the ten becomes one series, so that all of them together are all tests: a share is one of all. The
-# second window makes empty ones, and these are 0: a provider that disappears must be seen to fall.
+# second window makes empty ones, and these are 0: a provider that disappears must be seen to fall. A pattern, because
+# `contains()` takes ten times as long.
 OVER_TIME = f"""
-{NAMES_NEED}
+{NAMES_NEED}import "regexp"
+import "strings"
+
 {NAMES}
 minutes = float(v: int(v: v.windowPeriod)) / 60000000000.0
 tests = {TESTS}
@@ -39,10 +42,11 @@ leading = tests
     |> sum()
     |> {biggest(10, "asn")}
     |> findColumn(fn: (key) => true, column: "asn")
+pattern = regexp.compile(v: "^(" + strings.joinStr(arr: leading, v: "|") + ")$")
 
 tests
     |> aggregateWindow(every: v.windowPeriod, fn: sum, createEmpty: false, timeSrc: "_start")
-    |> map(fn: (r) => ({{r with asn: if contains(value: r.asn, set: leading) then r.asn else "others"}}))
+    |> map(fn: (r) => ({{_time: r._time, _value: r._value, asn: if r.asn =~ pattern then r.asn else "others"}}))
     |> group(columns: ["asn"])
     |> aggregateWindow(every: v.windowPeriod, fn: sum, timeSrc: "_start")
     |> fill(value: 0)
