@@ -139,6 +139,8 @@ class Panel:
         options: Of this kind.
         transformations: As Grafana's editor names them.
         interval: The least time between two points; empty: that of the source.
+        max_points: The most points of a series, where a query has much to do for each; 0: one for each pixel.
+        looks_back: What it shows instead of the chosen time: so long before its end, such as `30d`.
     """
 
     kind: Kind
@@ -163,6 +165,8 @@ class Panel:
     options: Mapping[str, Json] = field(default_factory=dict)
     transformations: Sequence[Mapping[str, Json]] = ()
     interval: str = ""
+    max_points: int = 0
+    looks_back: str = ""
 
 
 @dataclass(frozen=True)

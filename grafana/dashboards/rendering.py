@@ -119,7 +119,8 @@ def _panel(panel: Panel, number: int, place: Object) -> Object:
         "options": dict(panel.options),
         "transformations": list(panel.transformations),
     }
-    return {**made, "interval": panel.interval} if panel.interval else made
+    optional = {"interval": panel.interval, "timeFrom": panel.looks_back}
+    return {**made, **{name: value for name, value in optional.items() if value}}
 
 
 def _described(panel: Panel) -> str:
