@@ -119,7 +119,11 @@ def _panel(panel: Panel, number: int, place: Object) -> Object:
         "options": dict(panel.options),
         "transformations": list(panel.transformations),
     }
-    optional = {"interval": panel.interval, "timeFrom": panel.looks_back}
+    optional: Object = {
+        "interval": panel.interval,
+        "timeFrom": panel.looks_back,
+        "maxDataPoints": panel.max_points,
+    }
     return {**made, **{name: value for name, value in optional.items() if value}}
 
 

@@ -156,18 +156,37 @@ def panels(uid: str) -> Iterator[dict[str, Any]]:
         yield from panel.get("panels", [])
 
 
-def queries(uid: str) -> dict[str, str]:
+@dataclass(frozen=True)
+class Query:
+    """A query of a dashboard; `points` is the most that its panel wants of a series, if it says so."""
+
+    text: str
+    points: int | None = None
+
+
+def queries(uid: str) -> dict[str, Query]:
     """Every Flux query of a dashboard: panels by title (and letter, where there are several), and the rest by name."""
     document = json.loads((FOLDER / f"{uid}.json").read_text(encoding="utf-8"))
-    found: dict[str, str] = {}
+    found: dict[str, Query] = {}
     for panel in panels(uid):
         targets = [target for target in panel.get("targets", []) if target["datasource"]["uid"] == SOURCE]
         for target in targets:
-            found[panel["title"] + (f" {target['refId']}" if len(targets) > 1 else "")] = target["query"]
+            name = panel["title"] + (f" {target['refId']}" if len(targets) > 1 else "")
+            found[name] = Query(target["query"], panel.get("maxDataPoints"))
     for variable in document["templating"]["list"]:
         if variable.get("datasource", {}).get("uid") == SOURCE:
-            found[f"${variable['name']}"] = variable["query"]
+            found[f"${variable['name']}"] = Query(variable["query"])
     for annotation in document["annotations"]["list"]:
         if annotation["datasource"]["uid"] == SOURCE:
-            found[f"@{annotation['name']}"] = annotation["target"]["query"]
+            found[f"@{annotation['name']}"] = Query(annotation["target"]["query"])
     return found
+
+
+STEPS = {1: 1.5, 2: 3.5, 5: 7.5, 10: 12.5, 15: 17.5, 20: 25, 30: 45, 60: 90, 120: 150, 180: 270, 360: 540, 720: 1080}
+"""Round intervals in minutes, and up to which exact one each is taken."""
+
+
+def window(span: timedelta, points: int) -> timedelta:
+    """The time between two points that Grafana chooses; a minute is the least here."""
+    exact = span / points / timedelta(minutes=1)
+    return timedelta(minutes=next((step for step, end in STEPS.items() if exact < end), 1440))

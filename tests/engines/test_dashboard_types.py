@@ -74,9 +74,9 @@ def test_what_is_wrong_is_found(checks: Checks) -> None:
 
 def test_every_flux_query_is_well_typed(checks: Checks) -> None:
     texts = {
-        f"{uid}: {name}": substituted(text, LOOK, "telemetry")
+        f"{uid}: {name}": substituted(query.text, LOOK, "telemetry")
         for uid in DASHBOARDS
-        for name, text in queries(uid).items()
+        for name, query in queries(uid).items()
     }
     assert texts
     assert checks("flux", texts) == {}

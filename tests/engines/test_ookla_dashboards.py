@@ -279,7 +279,7 @@ def filled(influxdb: Server, tmp_path_factory: pytest.TempPathFactory) -> Bucket
 
 def answer(bucket: Bucket, which: tuple[str, str], look: Look = LOOK) -> list[Frame]:
     """As Grafana gets it, with its token."""
-    return ask(bucket.server, substituted(EVERY[which], look, bucket.name), bucket.read_only.text)
+    return ask(bucket.server, substituted(EVERY[which].text, look, bucket.name), bucket.read_only.text)
 
 
 def lines(frames: list[Frame]) -> Series:

@@ -108,6 +108,10 @@ minutes = float(v: int(v: v.windowPeriod)) / 60000000000.0
 TO_PROVIDER = Link("This provider", "/d/ookla-provider", variables=["server"], values={"asn": "${__data.fields.asn}"})
 
 
+POINTS = 250
+"""Eleven series with names take a while; 250 points of each are enough for areas."""
+
+
 def columns(order: tuple[str, ...], bar: str) -> list[Override]:
     """Headings, links and the column whose value is also a bar."""
     headings = {
@@ -163,6 +167,7 @@ OVER_TIME_PANEL = timeseries(
     no_value=NOBODY,
     label=NAME,
     stack="normal",
+    max_points=POINTS,
     minimum=0,
 )
 SHARE_PANEL = timeseries(
@@ -173,6 +178,7 @@ SHARE_PANEL = timeseries(
     no_value=NOBODY,
     label=NAME,
     stack="percent",
+    max_points=POINTS,
     minimum=0,
 )
 REFUSED_PANEL = timeseries(
