@@ -191,6 +191,7 @@ class Variable:
         values: Of `custom`; the first is the default. The default of `textbox`.
         several: Whether more than one can be chosen. All of them is then the default.
         everything: What stands for all, in the language of the query.
+        pattern: Takes an answer apart: the group `value` is used, the group `text` is shown. Empty: the whole is both.
     """
 
     name: str
@@ -201,6 +202,7 @@ class Variable:
     values: Sequence[str] = ()
     several: bool = False
     everything: str = ".*"
+    pattern: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

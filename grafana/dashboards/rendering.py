@@ -237,7 +237,7 @@ def _variable(variable: Variable) -> Object:
         )
         return {**choice, "query": ",".join(variable.values), **chosen}
     assert variable.target is not None, f"variable {variable.name} has no query"
-    return {**choice, **_asked(variable.target)}
+    return {**choice, **_asked(variable.target), "regex": variable.pattern}
 
 
 def _asked(target: Target) -> Object:
@@ -251,7 +251,6 @@ def _asked(target: Target) -> Object:
         "definition": target.text,
         "refresh": 2,
         "sort": 1,
-        "regex": "",
     }
 
 

@@ -248,7 +248,7 @@ ROWS: dict[tuple[str, str], Callable[[], list[dict[str, object]]]] = {
     ("ookla", "$server"): alone("st-01"),
     ("ookla-provider", "$server"): alone("st-01"),
     ("ookla-provider", "$asn"): lambda: [
-        {"_value": asn} for asn in totals("ookla_speedtest_asn_minutely", "tests", "asn")
+        {"_value": f"{asn} {named(asn)}"} for asn in totals("ookla_speedtest_asn_minutely", "tests", "asn")
     ],
     ("ookla-provider", "Provider"): lambda: [{"provider": NAMES[ASN]}],
     ("ookla-provider", "Tests"): lambda: [{"_value": of_one_provider()}],

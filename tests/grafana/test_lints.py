@@ -253,6 +253,9 @@ def test_variables_have_a_value_before_anybody_chooses(dashboard: dict[str, Any]
         assert variable["description"], variable["name"]
         if variable["type"] == "query":
             assert variable["refresh"] == 2, variable["name"]
+            assert not variable["regex"] or {"(?<value>", "(?<text>"} <= set(
+                re.findall(r"\(\?<\w+>", variable["regex"])
+            )
         else:
             assert variable["current"]["value"], variable["name"]
 

@@ -13,19 +13,18 @@ MINUTES = "minutes = float(v: int(v: v.windowPeriod)) / 60000000000.0"
 
 ASN = Variable(
     name="asn",
-    label="AS number",
-    description="The provider to look at; unknown: those that no database names.",
-    target=flux("""
-import "influxdata/influxdb/schema"
-
-schema.tagValues(
-    bucket: v.defaultBucket,
-    tag: "asn",
-    start: v.timeRangeStart,
-    stop: v.timeRangeStop,
-    predicate: (r) => r._measurement == "ookla_speedtest_asn_minutely",
-)
+    label="Provider",
+    description="Providers with tests in the chosen time; unknown: those that no database knows.",
+    target=flux(f"""
+{NAMES_NEED}
+{NAMES}
+{points("ookla_speedtest_asn_minutely", "tests")}
+    |> group(columns: ["asn"])
+    |> sum()
+    |> named(like: {{asn: "", _value: 0}})
+    |> map(fn: (r) => ({{_value: r.asn + " " + r.provider}}))
 """),
+    pattern=r"/^(?<value>\S+) (?<text>.+)$/",
 )
 
 WHO = f"""
@@ -108,10 +107,10 @@ OF_ONE = Row(
     [
         stat(
             title="Provider",
-            description="The name of the AS number that is chosen above; the number itself where no name is known.",
+            description="The name of the provider that is chosen above; the number itself where no name is known.",
             targets=[flux(WHO)],
             unit="string",
-            no_value="Choose an AS number above.",
+            no_value="Choose a provider above.",
             options={"reduceOptions": {"calcs": ["lastNotNull"], "fields": "/^provider$/", "values": False}},
             width=12,
         ),
