@@ -142,3 +142,9 @@ def test_a_choice_of_given_words_begins_with_the_first() -> None:
     variable = Variable(name="kind", label="Kind", description="Which.", kind="custom", values=["tests", "users"])
     (found,) = drawn(Row("Row", []), variables=[variable])["templating"]["list"]
     assert (found["query"], found["current"]["value"]) == ("tests,users", "tests")
+
+
+def test_a_panel_of_days_looks_further_back_than_the_reader() -> None:
+    """Six hours have no day in them."""
+    assert only(panel(looks_back="30d", interval="1d"))["timeFrom"] == "30d"
+    assert "timeFrom" not in only(panel())

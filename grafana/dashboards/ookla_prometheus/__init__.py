@@ -34,8 +34,11 @@ def total(name: str, *conditions: str, by: str, at: str = "") -> str:
     return f"sum by ({by}) (sum_over_time({shown(name, *conditions)}[$__range:1m]{at}))"
 
 
-# A provider that changed its name has two in a day; one of them is taken, lest the query fail.
-NAMES = "topk by (asn) (1, group by (asn, asname) (last_over_time(asn_map_info[1d])))"
+# A name is on the page again after a day at the latest, and is asked for once, so that a line has one name all along. A
+# provider that changed its name has two; one of them is taken, lest the query fail.
+NAMES = """topk by (asn) (1, group by (asn, asname) (
+    last_over_time(asn_map_info[25h] @ end()) or last_over_time(asn_map_info[$__range] @ end())
+  ))"""
 
 
 def named(expression: str) -> str:
@@ -47,3 +50,16 @@ or label_replace(
   label_replace(({expression}) unless on (asn) {NAMES}, "asname", "$1", "asn", "(.+)"),
   "asname", "AS $1", "asn", "([0-9]+)"
 )"""
+
+
+DAY_IS_OVER = "26h"
+"""Two hours after a day it is closed and on the page: that moment is asked for, and drawn at the day's beginning."""
+
+
+def of_days(name: str, by: str) -> str:
+    """A number of each day at its beginning.
+
+    The page shows the last one for five days; a day without a single minute has none of its own.
+    """
+    counted = f"present_over_time({shown('minutely_tests')}[23h50m] offset -1d)"
+    return f"sum by ({by}) ({shown(name)} offset -{DAY_IS_OVER} and on (server, instance) {counted})"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dashboards.model import Row
-from dashboards.ookla_prometheus import NOBODY, ROUGH, shown, total
-from dashboards.ookla_prometheus.how_many import DAY_IS_OVER
+from dashboards.ookla_prometheus import NOBODY, ROUGH, of_days, shown, total
 from dashboards.panels import bargauge, promql, timeseries
 
-USERS = f"sum by (app, version) ({shown('app_daily_users')} offset -{DAY_IS_OVER})"
+USERS = of_days("app_daily_users", by="app, version")
 LEADING = f"topk(11, sum by (app, version) (sum_over_time({shown('app_daily_users')}[$__range:1d] @ end())))"
 
 DEVICES = Row(
@@ -39,7 +38,8 @@ DEVICES = Row(
         timeseries(
             title="Roll-out of app versions",
             description="Share of the users of a day (UTC), each counted once a version, in the 30 days up to now. Who "
-            "uses two servers counts on both. A day appears two hours after its end.",
+            "uses two servers counts on both. A day appears two hours after its end; a version that nobody uses any "
+            "more keeps its last day for up to five.",
             targets=[
                 promql(f"{USERS} and {LEADING}", "{{app}} {{version}}"),
                 promql(f"sum({USERS} unless {LEADING})", "all others"),

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dashboards.model import Json, Override, Panel, Row
-from dashboards.ookla_prometheus import MEAN, NOTHING, mean, shown
+from dashboards.ookla_prometheus import MEAN, NOTHING, mean, of_days, shown
 from dashboards.panels import promql, table, timeseries
 
 BEFORE = Override(
     "/the day before$/",
     {"custom.lineStyle": {"dash": [8, 8], "fill": "dash"}, "custom.fillOpacity": 0, "custom.lineWidth": 1},
 )
-DAY_IS_OVER = "26h"
-"""Two hours after a day it is closed and on the page: that moment is asked for, and drawn at the day's beginning."""
 
 
 def minutes(title: str, value: str, means: str) -> Panel:
@@ -54,7 +52,7 @@ DAYS = timeseries(
     title="Users per day",
     description="Different devices of a day (UTC), each counted once, in the 30 days up to now. A day appears two "
     "hours after its end.",
-    targets=[promql(f"sum by (server) ({shown('daily_users')} offset -{DAY_IS_OVER})", "{{server}}")],
+    targets=[promql(of_days("daily_users", by="server"), "{{server}}")],
     unit="short",
     no_value="No day yet: the first ends at midnight UTC.",
     bars=True,
@@ -63,12 +61,15 @@ DAYS = timeseries(
     looks_back="30d",
 )
 
-# The value that is on the page half an hour after an hour is of that hour. `count_values` makes a label of a number.
+# The value that is on the page half an hour after an hour is of that hour, if the hour had a minute: else it is that of
+# an hour before. `count_values` makes a label of a number.
 LOCAL = "vector(time() - 3600 + 3600 * $zone)"
 BUSY_HOURS = f"""avg_over_time((
   count_values("hour", hour({LOCAL}))
   * on () group_left (day) count_values("day", day_of_week({LOCAL}))
-  * on () group_left () sum({shown("hourly_tests")} offset -30m)
+  * on () group_left () sum(
+    {shown("hourly_tests")} offset -30m and on (server, instance) present_over_time({shown("minutely_tests")}[50m])
+  )
 )[28d:1h])"""
 
 WEEK = {"1": "Mon", "2": "Tue", "3": "Wed", "4": "Thu", "5": "Fri", "6": "Sat", "0": "Sun"}
