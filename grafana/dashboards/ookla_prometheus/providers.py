@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dashboards.columns import merged
 from dashboards.model import Json, Override, Row
 from dashboards.ookla_prometheus import MEAN, NOBODY, ROUGH, mean, named, shown, total
 from dashboards.panels import promql, table, timeseries
@@ -22,12 +23,7 @@ OTHERS = f"sum({mean(TESTS, by='asn')} unless {BIGGEST})"
 
 REFUSED = f"topk(10, {total(HELLOS, REFUSALS, by='asn')} > 0)"
 
-HEADINGS = {
-    "asname": "Provider",
-    "asn": "AS number",
-    "Value #A": "Tests",
-    "Value #B": "Share",
-}
+PROVIDER = {"asname": "Provider", "asn": "AS number"}
 BAR: dict[str, Json] = {
     "unit": "percentunit",
     "min": 0,
@@ -35,17 +31,6 @@ BAR: dict[str, Json] = {
     "decimals": 1,
     "custom.cellOptions": {"type": "gauge"},
 }
-
-
-def merged(headings: dict[str, str], first: str) -> list[dict[str, Json]]:
-    """One row for each provider out of the answers of several queries, the greatest first."""
-    order: dict[str, Json] = {name: place for place, name in enumerate(headings)}
-    names: dict[str, Json] = dict(headings)
-    return [
-        {"id": "merge", "options": {}},
-        {"id": "organize", "options": {"excludeByName": {"Time": True}, "indexByName": order, "renameByName": names}},
-        {"id": "sortBy", "options": {"fields": {}, "sort": [{"field": first, "desc": True}]}},
-    ]
 
 
 BIGGEST_TABLE = table(
@@ -60,15 +45,8 @@ BIGGEST_TABLE = table(
     decimals=0,
     no_value=NOBODY,
     overrides=[Override("Share", BAR)],
-    transformations=merged(HEADINGS, "Tests"),
+    transformations=merged(PROVIDER, ["Tests", "Share"], "Tests"),
 )
-REFUSED_HEADINGS = {
-    "asname": "Provider",
-    "asn": "AS number",
-    "Value #A": "Refused",
-    "Value #B": "HI records",
-    "Value #C": "Share",
-}
 REFUSED_TABLE = table(
     title="Providers whose tests are refused",
     description="HI records with another status than 200: the ten providers with most of them, and the share of their "
@@ -82,7 +60,7 @@ REFUSED_TABLE = table(
     decimals=0,
     no_value="None was refused in this time.",
     overrides=[Override("Share", BAR)],
-    transformations=merged(REFUSED_HEADINGS, "Refused"),
+    transformations=merged(PROVIDER, ["Refused", "HI records", "Share"], "Refused"),
 )
 OVER_TIME = [promql(named(LEADING), "{{asname}}"), promql(OTHERS, "all others")]
 OVER_TIME_PANEL = timeseries(
