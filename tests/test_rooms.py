@@ -16,6 +16,7 @@ ROOT_MODULES = {
     "arrow",
     "errors",
     "eventtime",
+    "listening",
     "logs",
     "memory",
     "plan",
@@ -39,7 +40,7 @@ ALLOWED = {
     "config": {"sources", "formats", "enrichers", "metrics", "sinks", "presets"},
     "samples": set(),
     "presets": set(),
-    "web": {*COMPONENTS, "pipeline"},
+    "web": set(),
     "scale": {*COMPONENTS, "pipeline"},
     "cli": {*COMPONENTS, "pipeline", "config", "samples", "presets", "web", "scale"},
 }

@@ -3,6 +3,7 @@
 PegelError
 ├── ConfigError      the operator's file is wrong; nothing was started
 ├── StateError       the state cannot be used or trusted; the runner stops
+├── ListenError      an address to listen at cannot be had; nothing was started
 ├── SourceError      a source cannot be read now; retried with back-off
 └── SinkError        a payload was not stored
     ├── Retryable    try the same bytes again later
@@ -39,6 +40,10 @@ class StateError(PegelError):
     def __init__(self, message: str, *, fatal: bool = True) -> None:
         self.fatal = fatal
         super().__init__(message)
+
+
+class ListenError(PegelError):
+    """An address cannot be listened at: it is taken, not this machine's, or not allowed."""
 
 
 class SourceError(PegelError):

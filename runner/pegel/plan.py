@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pegel.enrichers import Enricher
 from pegel.formats import Format
+from pegel.listening import Endpoint
 from pegel.metrics.definition import Metric
 from pegel.sinks import Sink
 from pegel.sources import Source
@@ -125,10 +126,13 @@ class SinkPlan:
 OWN_PREFIX = "pegel_"
 """Begins the name of every metric about the runner itself."""
 
+_CURIOUS = ("local", "prometheus")
+"""Types of sinks that get them without asking."""
+
 
 def wants_own(sink: SinkPlan) -> bool:
-    """Whether a sink gets the metrics about the runner itself: the embedded store, and whoever names them."""
-    return sink.type == "local" or any(pattern.startswith(OWN_PREFIX) for pattern in sink.metrics)
+    """Whether a sink gets the metrics about the runner itself: the embedded store, a page, and whoever names them."""
+    return sink.type in _CURIOUS or any(pattern.startswith(OWN_PREFIX) for pattern in sink.metrics)
 
 
 def takes(sink: SinkPlan, metric: str) -> bool:
@@ -181,3 +185,7 @@ class Plan:
     metrics: Sequence[Metric]
     sinks: Sequence[SinkPlan]
     tests: Sequence[Case] = ()
+
+    def endpoints(self) -> list[Endpoint]:
+        """All that is answered over HTTP."""
+        return [endpoint for sink in self.sinks for endpoint in sink.sink.endpoints()]

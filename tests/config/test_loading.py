@@ -33,8 +33,8 @@ def test_every_problem_is_told_in_the_order_of_the_file(folder: Folder) -> None:
         "config.toml:5:9  sources[0].path: the environment variable NOPE is not set",
         'config.toml:13:9  metrics[0].every: "every" must divide a day, such as 10s, 1m, 15m, 1h or 1d',
         (
-            'config.toml:18:8  sinks[0].type: there is no sink "locl"; there is file, stdout, local, influxdb2;'
-            ' did you mean "local"?'
+            'config.toml:18:8  sinks[0].type: there is no sink "locl"; there is file, stdout, local, prometheus,'
+            ' influxdb2; did you mean "local"?'
         ),
         "config.toml:19:1  oops: unknown section",
     ]

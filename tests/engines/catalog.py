@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.recipes import DebianPackages, GoWithRust, Recipe
+from engines.recipes import HERE, DebianPackages, GoWithRust, NodeModule, Recipe
 from engines.store import home
 
 
@@ -54,6 +55,12 @@ class Engine:
         return "" if re.search(pattern, printed) else f"`{program} {argument}` said: {printed.strip()[:500]}"
 
 
+def digest(module: Path) -> str:
+    """Of the files of a module whose script is part of the engine: a changed one is another version."""
+    texts = [file.read_bytes() for file in sorted(module.iterdir()) if file.is_file()]
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:8]
+
+
 def release() -> str:
     """The code name of this machine's release, such as `bookworm`; "unknown" where it has none."""
     for place in ("/etc/os-release", "/usr/lib/os-release"):
@@ -80,11 +87,60 @@ ENGINES = {
             ),
         ),
         Engine(
+            "dashboard-checks",
+            f"13.2.3-{digest(HERE / 'node')}",
+            "check.cjs",
+            ("--version", r"@grafana/schema 13\."),
+            NodeModule("node"),
+        ),
+        Engine(
             "logrotate",
             release(),
             "usr/sbin/logrotate",
             ("--version", r"logrotate 3\."),
             DebianPackages(["logrotate"]),
+        ),
+        Engine(
+            "compose",
+            "2.26.1",
+            "usr/libexec/docker/cli-plugins/docker-compose",
+            ("version", r"v?2\.2[6-9]|v?2\.[3-9][0-9]|v?[5-9]\."),
+            DebianPackages(["docker-compose"], suite="trixie"),
+        ),
+        Engine(
+            "buildx",
+            "0.13.1",
+            "usr/libexec/docker/cli-plugins/docker-buildx",
+            ("version", r"docker/buildx"),
+            DebianPackages(["docker-buildx"], suite="trixie"),
+        ),
+        Engine(
+            "shellcheck",
+            release(),
+            "usr/bin/shellcheck",
+            ("--version", r"version: 0\."),
+            DebianPackages(["shellcheck"]),
+        ),
+        Engine(
+            "prometheus",
+            "2.53.3",
+            "usr/bin/prometheus",
+            ("--version", r"prometheus, version (2\.5[3-9]|[3-9])"),
+            DebianPackages(["prometheus"], suite="trixie"),
+        ),
+        Engine(
+            "promtool",
+            "2.53.3",
+            "usr/bin/promtool",
+            ("--version", r"promtool, version (2\.5[3-9]|[3-9])"),
+            DebianPackages(["promtool"], suite="trixie"),
+        ),
+        Engine(
+            "pushgateway",
+            "1.11.0",
+            "usr/bin/prometheus-pushgateway",
+            ("--version", r"pushgateway, version 1\."),
+            DebianPackages(["prometheus-pushgateway"], suite="trixie"),
         ),
     )
 }

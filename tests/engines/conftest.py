@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from engines.catalog import program
 from engines.influxdb import Bucket, Server
+from engines.prometheus import QUIET, Prometheus, Pushgateway, blocks
 from engines.proxy import Proxy
 
 _NUMBERS = itertools.count(1)
@@ -48,3 +51,41 @@ def proxy(influxdb: Server) -> Iterator[Proxy]:
 def logrotate() -> Path:
     """The real logrotate."""
     return program_or_skip("logrotate")
+
+
+class StartPrometheus(Protocol):
+    """Starts a Prometheus of the test's own."""
+
+    def __call__(self, config: Path | str = QUIET, *options: str, samples: str = "") -> Prometheus:
+        """One with a configuration (a file or its text), and with samples (OpenMetrics) that it already has."""
+
+
+@pytest.fixture
+def promtool() -> Path:
+    """The real promtool."""
+    return program_or_skip("promtool")
+
+
+@pytest.fixture
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartPrometheus]:
+    """Real Prometheus servers, ended with the test; each has a directory of its own."""
+    program = program_or_skip("prometheus")
+    with ExitStack() as running:
+
+        def start(config: Path | str = QUIET, *options: str, samples: str = "") -> Prometheus:
+            directory = tmp_path_factory.mktemp("prometheus")
+            if samples:
+                blocks(program_or_skip("promtool"), samples, directory)
+            server = Prometheus(program, directory, config, *options)
+            running.callback(server.stop)
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def pushgateway(tmp_path: Path) -> Iterator[Pushgateway]:
+    """A real Pushgateway."""
+    server = Pushgateway(program_or_skip("pushgateway"), tmp_path)
+    yield server
+    server.stop()

@@ -234,10 +234,11 @@ def _records(text: str) -> Iterator[dict[str, Any]]:
             names = row
         else:
             cells = zip(names[1:], types[1:], row[1:], strict=True)
-            yield {name: _typed(kind, cell) for name, kind, cell in cells if name not in ("result", "table")}
+            yield {name: typed(kind, cell) for name, kind, cell in cells if name not in ("result", "table")}
 
 
-def _typed(kind: str, cell: str) -> Value:
+def typed(kind: str, cell: str) -> Value:
+    """A cell of annotated CSV."""
     if kind in ("long", "unsignedLong"):
         return int(cell)
     if kind == "double":

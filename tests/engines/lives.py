@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engines.job import Job
+from pegel.listening import Endpoint
 from pegel.pipeline import Runner
 from pegel.sinks import Point, Sink
 from pegel.units import Duration
@@ -72,6 +73,12 @@ class Watched(Sink):
         self.points.reach("before send")
         self.inner.send(payload)
         self.points.reach("stored but not acknowledged")
+
+    def show(self, points: Sequence[Point]) -> None:
+        self.inner.show(points)
+
+    def endpoints(self) -> Sequence[Endpoint]:
+        return self.inner.endpoints()
 
     def close(self) -> None:
         self.inner.close()

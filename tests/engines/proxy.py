@@ -259,7 +259,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.proxy.deal_with(exchange)
         self.close_connection = self.close_connection or exchange.over
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve  # noqa: N815
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the standard library
         """Say nothing."""

@@ -1,4 +1,4 @@
-"""Ways to install an engine: build a Go module of ours, or unpack a Debian package. One class per way."""
+"""Ways to install an engine: a Go or Node module of ours, or a Debian package. One class per way."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ TOOLS = {
     "go": "Go 1.23 or newer: https://go.dev/dl, or `apt install golang-go` where that is new enough",
     "cargo": "Rust with cargo: https://rustup.rs, or `apt install cargo`",
     "cc": "a C compiler: `apt install build-essential`",
+    "node": "Node 20 or newer: https://nodejs.org, or `apt install nodejs npm`",
+    "npm": "npm, which comes with Node, or `apt install npm`",
     "apt-get": "apt-get, that is Debian or Ubuntu; elsewhere install the program itself, it is found on PATH",
     "dpkg": "dpkg, that is Debian or Ubuntu; elsewhere install the program itself, it is found on PATH",
 }
@@ -108,19 +110,49 @@ def rust_toolchain(environ: Mapping[str, str]) -> str:
 
 
 @dataclass(frozen=True)
+class NodeModule(Recipe):
+    """Installs what a module of ours pins, with checksums, and its script beside it. No package runs code of its own.
+
+    Attributes:
+        module: Directory beside this file, with package.json, package-lock.json and the script.
+    """
+
+    module: str
+    takes = "half a minute, 60 MB"
+    needs = ("node", "npm")
+
+    def install(self, directory: Path) -> None:
+        shutil.copytree(
+            HERE / self.module, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules")
+        )
+        _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], directory, os.environ)
+
+
+@dataclass(frozen=True)
 class DebianPackages(Recipe):
-    """Unpacks packages of this machine's own release, without installing them or touching what apt knows."""
+    """Unpacks packages, without installing them or touching what apt knows.
+
+    Attributes:
+        packages: Their names.
+        suite: A release of Debian to take them from; this machine's own sources if empty.
+    """
 
     packages: Sequence[str]
+    suite: str = ""
     takes = "some seconds"
     needs = ("apt-get", "dpkg")
+
+    def missing(self, path: str | None = None) -> list[str]:
+        without_key = [KEYRING_MISSING] if self.suite and not KEYRING.exists() else []
+        return [*super().missing(path), *without_key]
 
     def install(self, directory: Path) -> None:
         root = directory / "apt"
         (root / "state" / "lists" / "partial").mkdir(parents=True)
         (root / "cache" / "archives" / "partial").mkdir(parents=True)
         (root / "status").touch()
-        (root / "apt.conf").write_text(_APT.format(root=root))
+        (root / "apt.conf").write_text(_APT.format(root=root) + (_OTHER.format(root=root) if self.suite else ""))
+        (root / "sources.list").write_text(f"deb [signed-by={KEYRING}] {MIRROR} {self.suite} main\n")
         environment = {**os.environ, "APT_CONFIG": str(root / "apt.conf"), "LC_ALL": "C"}
         _run(["apt-get", "update"], root, environment)
         _run(["apt-get", "download", *self.packages], root, environment)
@@ -128,6 +160,10 @@ class DebianPackages(Recipe):
             _run(["dpkg", "-x", str(package), str(directory)], root, environment)
         shutil.rmtree(root)
 
+
+MIRROR = "http://deb.debian.org/debian"
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+KEYRING_MISSING = f"Debian's keys in {KEYRING}: `apt install debian-archive-keyring`"
 
 _APT = """\
 Dir::State "{root}/state";
@@ -137,6 +173,14 @@ APT::Sandbox::User "";
 Acquire::Languages "none";
 """
 """The machine's own sources and keys, everything else in a directory of ours."""
+
+_OTHER = """\
+Dir::Etc::SourceList "{root}/sources.list";
+Dir::Etc::SourceParts "-";
+Dir::Etc::Preferences "-";
+Dir::Etc::PreferencesParts "-";
+"""
+"""In the place of the machine's sources."""
 
 
 def _run(command: Sequence[str], directory: Path, environment: Mapping[str, str]) -> str:

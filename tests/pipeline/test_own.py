@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from doubles import House, Keeping
+from pegel.pipeline import own
 from pegel.plan import Plan, SinkPlan
+from pegel.state import snapshots
 
 NOON = 1_772_539_200
 
@@ -50,3 +54,71 @@ def test_rejects_by_reason_and_backlogs_are_among_them(tmp_path: Path) -> None:
     assert rejects[0].values["value"] in (1, 2)
     (sink,) = [p for p in house.curious.received if p.metric == "pegel_sink" and dict(p.labels)["sink"] == "kept"][:1]
     assert {"outbox_points", "outbox_bytes", "dead_letters", "failing"} <= sink.values.keys()
+    assert sink.values["limit_bytes"] == 2**30
+
+
+def test_a_runner_says_what_it_takes_and_since_when(tmp_path: Path) -> None:
+    """Alerts on a full disk, an old snapshot, a stuck state and a restart rest on these."""
+    house = TwoSinks(tmp_path)
+    house.clock.now = NOON
+    runner = house.runner()
+    snapshots.take(runner.state.path)
+    for _ in range(2):
+        house.clock.now += 60
+        house.source.write((house.clock.now, "a", 1, "u"))
+        runner.step()
+        runner.step()
+    runner.close()
+    last = [point for point in house.curious.received if point.metric == "pegel_runner"][-1].values
+    newest = {name: value for name, value in last.items() if isinstance(value, int | float)}
+    assert newest["start_timestamp_seconds"] == NOON
+    assert NOON < newest["commit_timestamp_seconds"] <= house.clock.now
+    assert newest["snapshot_interval_seconds"] == 600
+    assert newest["snapshot_timestamp_seconds"] == round(snapshots.taken(tmp_path / "state" / "state.db") or 0)
+    assert 0 < newest["state_bytes"] < newest["memory_bytes"]
+    assert newest["cpu_seconds"]
+    assert newest["free_bytes"]
+
+
+def test_without_a_snapshot_nothing_is_said_of_one(tmp_path: Path) -> None:
+    """A time of 0 would be a snapshot of 1970."""
+    house = TwoSinks(tmp_path)
+    house.source.write((NOON, "a", 1, "u"))
+    house.run()
+    (runner, *_) = [point for point in house.curious.received if point.metric == "pegel_runner"]
+    assert "snapshot_timestamp_seconds" not in runner.values
+
+
+def counts() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Every place that counts under a name of its own: that name, and its labels."""
+    for path in Path(own.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "count":
+                name = node.args[0] if node.args else None
+                if isinstance(name, ast.Constant) and str(name.value).endswith("_total"):
+                    yield str(name.value), tuple(sorted(str(one.arg) for one in node.keywords))
+
+
+def test_everything_that_is_counted_is_described() -> None:
+    """Alerts and dashboards are held against this list; what is not on it cannot be asked for."""
+    declared = {f"{name}_total": labels for name, (labels, _) in own.COUNTERS.items()}
+    found = dict(counts())
+    assert found.items() <= declared.items()
+    late = {"late_total", "too_late_total", "foreign_total"}  # counted in one loop
+    assert declared.keys() - found.keys() == late
+    assert all(f'"{name}"' in (Path(own.__file__).parent / "turn.py").read_text() for name in late)
+
+
+def test_a_counter_says_what_it_is(tmp_path: Path) -> None:
+    """The page has this as HELP, where somebody who builds a panel looks first."""
+    house = TwoSinks(tmp_path)
+    runner = house.runner()
+    for minute in range(3):
+        house.source.write((NOON + 60 * minute, "a", 1, "u"))
+        house.clock.now += 60
+        for _ in range(5):
+            runner.step()
+    runner.close()
+    helps = {point.metric: point.help for point in house.curious.received}
+    assert helps["pegel_records"] == "Records of a source that were counted."
+    assert helps["pegel_source"] == "How the runner itself is."

@@ -15,7 +15,7 @@ import pytest
 from pegel.cli.preview import collect
 from pegel.samples.ookla_log import PROFILES, records
 from pegel.samples.rotation import RotatingLog, Rotation
-from pegel.sinks import ndjson, prometheus
+from pegel.sinks import exposition, ndjson
 from presets import ookla_oracle as oracle
 from presets.ookla_run import Key, Run, keyed
 
@@ -201,7 +201,7 @@ def test_what_is_no_record_is_rejected_for_the_reason_of_the_oracle(tmp_path: Pa
 def test_prometheus_gets_the_same_under_names_that_speak(tmp_path: Path) -> None:
     """A dashboard without InfluxDB asks for these."""
     points = collect(Run(tmp_path, oracle.SAMPLE).plan(), snapshot=True)
-    families = {family.name: family for family in prometheus.families(points)}
+    families = {family.name: family for family in exposition.families(points)}
     minutely = "ookla_speedtest_minutely"
     both = ("asn_minutely", "device_minutely", "app_minutely", "hourly", "daily", "app_daily")
     assert set(families) == {

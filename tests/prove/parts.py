@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from prove import engine
 from prove import influxdb as real
 from prove.image import image, missing
 from prove.install import STEPS, install
 from prove.outage import survive
 from prove.sigkill import Loop
+from prove.stack import prove_stack
 from simulation.mutants import MUTANTS, SEEDS
 from simulation.product import BUILDS
 from simulation.proof import Report, every_crash, every_disk_error, prove
@@ -154,6 +156,18 @@ def container(budget: Budget, seed: int) -> Finding:
     return Finding(f"skipped: {lacking}") if lacking else Finding(*image())
 
 
+def stack(budget: Budget, seed: int) -> Finding:
+    """`docker compose up` in a fresh clone, with an engine of its own; needs docker and debootstrap."""
+    del budget, seed
+    lacking = engine.missing()
+    if lacking:
+        return Finding(f"skipped, needs {lacking}")
+    try:
+        return Finding(*prove_stack())
+    except engine.EngineError as error:
+        return Finding(f"skipped: {error}")
+
+
 def _of(*reports: Report) -> Finding:
     summary = "; ".join(str(report) for report in reports)
     wrong = [f"seed {seed}, point {point}: {text}" for report in reports for seed, point, text in report.wrong]
@@ -171,4 +185,5 @@ PARTS: dict[str, Callable[[Budget, int], Finding]] = {
     "outage": outage,
     "installed": installed,
     "image": container,
+    "stack": stack,
 }

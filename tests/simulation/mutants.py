@@ -184,7 +184,7 @@ class _EagerTurn(Turn):
 
     def _care(self) -> None:
         for view in self.mutant.runner.views:
-            view.refresh(self.metrics, now=True)
+            view.refresh(self.metrics, list, now=True)
             view.show()
         super()._care()
 

@@ -71,7 +71,6 @@ class Product:
         self.runner.open()
         self.exchange()
         for view in self.runner.views:
-            view.refresh(self.runner.turn.metrics, now=True)
             view.show()
         if self.runner.commit_due():  # in the service a turn may come before the first read
             self.runner.commit()

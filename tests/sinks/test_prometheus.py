@@ -1,122 +1,137 @@
+"""The page for scrapers; prometheus-client reads it as a scraper does."""
+
 from __future__ import annotations
 
-import math
-import random
-from itertools import chain
+import gzip
+from dataclasses import replace
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client import Metric
+from prometheus_client.openmetrics import parser as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as read_text
 
+from pegel.listening import Answer, Asked
 from pegel.sinks import Histogram, Point
-from pegel.sinks.prometheus import encode, families, family_name
-from pegel.sinks.safe_text import clean
-from sinks.exposition import read
-from sinks.hostile import many_points, point, texts
+from pegel.sinks.prometheus import OPENMETRICS, TEXT, Prometheus
+from sinks.hostile import many_points, point
+
+BY_PROMETHEUS = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
 
 
-def text_of(*points: Point) -> str:
-    return encode(points).decode()
+def read_openmetrics(text: str) -> list[Metric]:
+    return list(openmetrics.text_string_to_metric_families(text))  # type: ignore[no-untyped-call]
 
 
-def test_values_are_families_of_the_metric_with_help_and_type() -> None:
-    assert text_of(point(kinds={"tests": "counter", "users": "gauge"})) == (
-        "# HELP ookla_speedtest_minutely_tests_total Speed tests.\n"
-        "# TYPE ookla_speedtest_minutely_tests_total counter\n"
-        'ookla_speedtest_minutely_tests_total{server="st-01"} 12\n'
-        "# HELP ookla_speedtest_minutely_users Speed tests.\n"
-        "# TYPE ookla_speedtest_minutely_users gauge\n"
-        'ookla_speedtest_minutely_users{server="st-01"} 9\n'
+def scrape(sink: Prometheus, accept: str = "", encoding: str = "", method: str = "GET") -> Answer:
+    (endpoint,) = sink.endpoints()
+    return endpoint.answer(Asked(method, {"accept": accept, "accept-encoding": encoding}))
+
+
+def rising(one: Point) -> Point:
+    """The point with numbers that counters have: OpenMetrics knows no negative ones."""
+    values = {name: abs(value) if isinstance(value, int | float) else value for name, value in one.values.items()}
+    return replace(one, values={name: value for name, value in values.items() if not isinstance(value, Histogram)})
+
+
+def counter_of(sink: Prometheus) -> float:
+    text = scrape(sink).body.decode()
+    return next(one.samples[0].value for one in read_text(text) if one.type == "counter")
+
+
+def counted(total: int, server: str = "st-01") -> Point:
+    return point(labels=(("server", server),), kinds={"tests": "counter"}, tests=total)
+
+
+def test_before_the_first_commit_there_is_no_page() -> None:
+    """An empty page would end every series; an error only leaves a gap."""
+    assert scrape(Prometheus()).status == 503
+
+
+def test_a_scraper_gets_the_format_that_it_prefers() -> None:
+    sink = Prometheus()
+    sink.show([point()])
+    assert scrape(sink).headers["content-type"] == TEXT
+    assert scrape(sink, BY_PROMETHEUS).headers["content-type"] == OPENMETRICS
+    assert scrape(sink, "text/plain;q=0.9,application/openmetrics-text;q=0.1").headers["content-type"] == TEXT
+    assert scrape(sink, "application/json;q=nan, ;;;,").headers["content-type"] == TEXT
+
+
+def test_a_page_is_packed_for_those_who_unpack() -> None:
+    sink = Prometheus()
+    sink.show([point()])
+    packed = scrape(sink, encoding="gzip")
+    assert packed.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(packed.body) == scrape(sink).body
+
+
+def test_a_counter_that_is_new_begins_at_zero() -> None:
+    """`increase()` does not see a step from nothing."""
+    sink = Prometheus()
+    sink.show([counted(5)])
+    assert counter_of(sink) == 5, "who scraped before this start has seen it"
+    sink.show([counted(6), counted(3, "st-00")])
+    assert counter_of(sink) == 0
+    assert counter_of(sink) == 3
+    sink.show([counted(7), counted(9, "st-00")])
+    assert counter_of(sink) == 9
+
+
+def test_a_look_at_the_headers_is_no_scrape() -> None:
+    sink = Prometheus()
+    sink.show([])
+    sink.show([counted(3)])
+    scrape(sink, method="HEAD")
+    assert counter_of(sink) == 0
+
+
+def test_a_counter_that_comes_back_begins_at_zero_again() -> None:
+    sink = Prometheus()
+    sink.show([counted(3)])
+    scrape(sink)
+    sink.show([])
+    scrape(sink)
+    sink.show([counted(4)])
+    assert counter_of(sink) == 0
+
+
+def test_an_info_is_an_info_and_names_do_not_clash() -> None:
+    sink = Prometheus()
+    info = point("asn_map", labels=(("asn", "64500"),), kinds={"asname": "info"}, asname='EX "A", DE')
+    sink.show(
+        [info, point("x", kinds={"value": "gauge"}, value=1), point("x_total", kinds={"value": "counter"}, value=2)]
     )
+    found = {one.name: one for one in read_openmetrics(scrape(sink, "application/openmetrics-text").body.decode())}
+    assert found["asn_map"].type == "info"
+    assert found["asn_map"].samples[0].labels["asname"] == 'EX "A", DE'
+    assert found["x"].type == "gauge"
+    assert found["x_total"].type == "unknown"
 
 
-def test_a_single_value_called_value_has_the_name_of_its_metric() -> None:
-    assert 'up{server="st-01"} 1\n' in text_of(point("up", value=1))
-    assert "up_value{" in text_of(point("up", value=1, other=2))
+@settings(deadline=None, max_examples=50)
+@given(many_points, st.sampled_from(["text/plain", "application/openmetrics-text"]))
+def test_every_page_is_readable_by_others(points: list[Point], accept: str) -> None:
+    """Hostile labels and names make no page that a scraper refuses: it would lose all series, not one."""
+    sink = Prometheus()
+    sink.show([rising(one) for one in points])
+    read = read_text if accept == "text/plain" else read_openmetrics
+    numbers = list(read(scrape(sink, accept).body.decode()))
+    assert sum(len(one.samples) for one in numbers) >= len({one.name for one in numbers})
 
 
-def test_a_value_that_is_missing_now_does_not_rename_the_others() -> None:
-    """A name that changes with the data breaks every query on it."""
-    assert "up_value{" in text_of(point("up", kinds={"value": "gauge", "other": "gauge"}, value=1))
+def test_a_histogram_is_cumulative_over_its_bounds() -> None:
+    sink = Prometheus()
+    sink.show([point(kinds={"t": "histogram"}, t=Histogram((0.1, 1.0), (1, 3, 4), 2.5))])
+    (family,) = read_text(scrape(sink).body.decode())
+    assert [sample.value for sample in family.samples if sample.name.endswith("_bucket")] == [1, 3, 4]
 
 
-def test_counters_end_in_total_once() -> None:
-    assert family_name("shop_requests", "total", "counter", alone=False) == "shop_requests_total"
-    assert family_name("shop_requests", "errors", "counter", alone=False) == "shop_requests_errors_total"
-    assert family_name("bytes", "value", "counter", alone=True) == "bytes_total"
-
-
-def test_a_histogram_is_cumulative_and_ends_with_infinity() -> None:
-    value = Histogram((0.5, 1.0, math.inf), (2, 3, 4, 4), 7.0)
-    assert text_of(point("latency", kinds={"value": "histogram"}, value=value)) == (
-        "# HELP latency Speed tests.\n"
-        "# TYPE latency histogram\n"
-        'latency_bucket{server="st-01",le="0.5"} 2\n'
-        'latency_bucket{server="st-01",le="1.0"} 3\n'
-        'latency_bucket{server="st-01",le="+Inf"} 4\n'
-        'latency_sum{server="st-01"} 7.0\n'
-        'latency_count{server="st-01"} 4\n'
-    )
-
-
-def test_a_label_called_le_does_not_hide_the_bucket() -> None:
-    value = Histogram((1.0,), (2, 3), 7.0)
-    text = text_of(point("latency", (("le", "mine"),), kinds={"value": "histogram"}, value=value))
-    assert 'latency_bucket{exported_le="mine",le="1.0"} 2' in text
-
-
-def test_info_texts_are_labels_of_one_series() -> None:
-    text = text_of(point("asn_map", (("asn", "64500"),), kinds={"name": "info"}, name="Example Net"))
-    assert 'asn_map_info{asn="64500",name="Example Net"} 1\n' in text
-    assert "# TYPE asn_map_info gauge" in text
-
-
-def test_quotes_and_backslashes_are_escaped_and_newlines_gone() -> None:
-    assert r'{server="a\"b\\c_d"} 1' in text_of(point("m", (("server", 'a"b\\c\nd'),), value=1))
-
-
-def test_names_that_prometheus_does_not_allow_are_made_valid_and_stay_different() -> None:
-    labels = (("0a", "1"), ("__name__", "x"), ("a-b", "2"), ("a_b", "3"))
-    assert '{_0a="1",_name__="x",a_b="2",a_b_2="3"} 1' in text_of(point("m", labels, value=1))
-    assert "_0m_x{" in text_of(point("0m", x=1))
-
-
-def test_two_series_that_became_equal_are_one() -> None:
-    """Prometheus refuses a scrape that repeats a series: one bad client would blind us."""
-    text = text_of(point("m", (("page", "a\nb"),), value=1), point("m", (("page", "a\rb"),), value=2))
-    assert text.count("m{") == 1
-
-
-def test_two_metrics_under_one_name_do_not_spoil_the_scrape() -> None:
-    text = text_of(point("a", kinds={"b_c": "gauge", "x": "gauge"}, b_c=1), point("a_b", value=3, c=2))
-    assert read(text).samples[("a_b_c", (("server", "st-01"),))] == 1
-    clash = Histogram((1.0,), (1, 2), 3.0)
-    assert read(text_of(point("a", b_c=clash, x=1), point("a_b", value=3, c=2))).types["a_b_c"] == "histogram"
-
-
-def test_the_newest_point_of_a_series_is_shown() -> None:
-    text = text_of(point("m", minute=1, value=7), point("m", minute=0, revision=5, value=3))
-    assert 'm{server="st-01"} 7\n' in text
-
-
-def test_a_snapshot_without_points_is_empty() -> None:
-    assert encode([]) == b""
-    assert families([point(a=math.nan)]) == []
-
-
-@given(many_points)
-def test_any_snapshot_is_accepted_by_a_strict_reader(points: list[Point]) -> None:
-    read(text_of(*points))
-
-
-@given(st.lists(many_points, min_size=1, max_size=2), st.randoms())
-def test_the_order_of_the_points_does_not_matter(lists: list[list[Point]], rng: random.Random) -> None:
-    """A snapshot that is written twice must be the same file twice."""
-    points = list({(each.metric, each.labels): each for each in chain.from_iterable(lists)}.values())
-    shuffled = rng.sample(points, len(points))
-    assert encode(shuffled) == encode(points)
-
-
-@given(texts)
-def test_a_label_is_read_back_as_it_was_cleaned(text: str) -> None:
-    samples = read(text_of(point("m", (("a", text),), value=1))).samples
-    assert list(samples) == [("m", (("a", clean(text)),) if text else ())]
+def test_wrong_options_are_refused_by_name() -> None:
+    with pytest.raises(ValueError, match=r"^listen: "):
+        Prometheus(listen="9464")
+    for path in ("metrics", "/", "/a b", "/{x}"):
+        with pytest.raises(ValueError, match=r"^path: "):
+            Prometheus(path=path)

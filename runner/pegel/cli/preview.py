@@ -82,7 +82,7 @@ def _write(points: Sequence[Point], form: Form) -> str:
     if form is Form.influx:
         from pegel.sinks import influx as writer
     elif form is Form.prometheus:
-        from pegel.sinks import prometheus as writer  # type: ignore[no-redef]
+        from pegel.sinks import exposition as writer  # type: ignore[no-redef]
     else:
         from pegel.sinks import ndjson as writer  # type: ignore[no-redef]
     return writer.encode(points).decode()

@@ -7,14 +7,16 @@ import threading
 from pathlib import Path
 
 from pegel import logs
+from pegel.cli.health import with_health
 from pegel.cli.notify import Notify
 from pegel.config import load
-from pegel.errors import ConfigError, StateError
+from pegel.errors import ConfigError, ListenError, StateError
 from pegel.memory import settle
 from pegel.pipeline import Runner
 from pegel.pipeline.refusals import refused_so_far
 from pegel.pipeline.service import Service
 from pegel.plan import Plan
+from pegel.web import WebServer
 
 log = logging.getLogger("pegel.config")
 
@@ -64,30 +66,37 @@ class Running:
         lost = [f"{sink} refused {count:,} points for good (pegel sinks shows them)" for sink, count in refused.items()]
         return "; ".join(filter(None, [left, *lost]))
 
-    def _opened(self, plan: Plan, former: Plan | None) -> tuple[Runner, Plan]:
-        """A runner of a plan, or of the former one where the state refuses the new one."""
-        runner = Runner(plan, accept_state_loss=self._accept_state_loss)
+    def _opened(self, plan: Plan, former: Plan | None) -> tuple[Runner, WebServer, Plan]:
+        """What runs a plan, or the former one where the state or an address refuses the new one."""
+        runner, web = Runner(plan, accept_state_loss=self._accept_state_loss), WebServer(with_health(plan))
         try:
-            runner.open()
-        except StateError as error:
+            web.open()
+            try:
+                runner.open()
+            except StateError:
+                web.stop()
+                raise
+        except (StateError, ListenError) as error:
             if former is None:
                 raise
-            log.error("the changed configuration cannot run on this state, the old one goes on: %s", error)
+            log.error("the changed configuration cannot run, the old one goes on: %s", error)
             return self._opened(former, None)
-        return runner, plan
+        return runner, web, plan
 
     def _run(self, plan: Plan, former: Plan | None) -> tuple[Plan, Plan]:
         """Run a plan until it is stopped or replaced; returns the next one and the one that ran."""
         pause = threading.Event()
         replacement: list[Plan] = []
         watcher = threading.Thread(target=self._guard, args=(pause, replacement), daemon=True)
-        runner, plan = self._opened(plan, former)
+        runner, web, plan = self._opened(plan, former)
         try:
             watcher.start()
+            web.start()
             self._notify.ready(_in_words(plan))
             Service(runner, pause).run(self._notify.alive)
         finally:
             pause.set()
+            web.stop()
             runner.close()
         return (replacement[0] if replacement else plan), plan
 

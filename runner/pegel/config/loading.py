@@ -21,7 +21,7 @@ from pegel.config.runner import runner_settings, unknown_variables
 from pegel.config.sinks import draft_sinks, is_off, off_warnings, pattern_warnings
 from pegel.config.sources import SourceDraft, check_private, draft_sources
 from pegel.errors import ConfigError
-from pegel.plan import Plan, takes
+from pegel.plan import Plan, takes, wants_own
 
 SECTIONS = ("sources", "enrichers", "metrics", "sinks", "tests")
 RUNNER = "runner"
@@ -36,6 +36,7 @@ class Declared:
         runner: The `[runner]` table, if there is one.
         sources: And the other lists in the order of the files.
         lost: Sources of which nothing is known but their name.
+        idle: Whether no file has `sources`, right or wrong.
     """
 
     root: Node
@@ -46,6 +47,7 @@ class Declared:
     sinks: list[Node] = field(default_factory=list)
     tests: list[Node] = field(default_factory=list)
     lost: list[Node] = field(default_factory=list)
+    idle: bool = False
 
     def nodes(self) -> Iterator[Node]:
         """All tables."""
@@ -125,14 +127,12 @@ def declare(path: Path, environ: Mapping[str, str], problems: list[Problem], fol
     if broken:
         problems.extend(broken)
         return None
-    declared = Declared(roots[0])
+    declared = Declared(roots[0], idle=not any("sources" in root.table for root in roots))
     for root in roots:
         _take(declared, root, problems)
     expansion = expand(declared.sources, environ, folder)
     problems.extend(expansion.problems)
     declared.sources, declared.lost = expansion.sources, expansion.lost
-    if not any("sources" in root.table for root in roots):
-        problems.append(declared.root.problem("there is no [[sources]] entry; nothing would be read"))
     declared.enrichers = [*expansion.enrichers, *declared.enrichers]
     declared.metrics = [*expansion.metrics, *declared.metrics]
     return declared
@@ -197,6 +197,8 @@ def _plan(
     check_private(drafts, problems)
     metrics = draft_metrics(declared.metrics, drafts, runner, problems)
     sinks = draft_sinks(declared.sinks, declared.root, problems)
+    if declared.idle and not any(map(wants_own, sinks if declared.sinks else ())):
+        problems.append(declared.root.problem("there is no [[sources]] entry; nothing would be read"))
     tests = draft_cases(declared.tests, drafts, metrics, problems) if not problems else []
     if problems:
         return None, [], []

@@ -11,6 +11,7 @@ from pegel.config.entries import OutboxEntry, SinkEntry
 from pegel.config.names import check_part, check_unique
 from pegel.config.options import build, options
 from pegel.config.problems import Problem, did_you_mean, listed
+from pegel.listening import Address
 from pegel.metrics.definition import Metric
 from pegel.plan import OWN_PREFIX, SinkPlan
 from pegel.sinks import BUILTIN, Sink
@@ -23,9 +24,23 @@ def draft_sinks(nodes: Sequence[Node], root: Node, problems: list[Problem]) -> l
     """Read the sinks; those with problems are left out."""
     sinks = [_sink(node, problems) for node in nodes]
     check_unique([node.table.get("name", node.table.get("type", node)) for node in nodes], "sink", problems)
+    _check_endpoints(nodes, sinks, problems)
     if not nodes:
         sinks = [_default(root, problems)]
     return [sink for sink in sinks if sink is not None]
+
+
+def _check_endpoints(nodes: Sequence[Node], sinks: Sequence[SinkPlan | None], problems: list[Problem]) -> None:
+    """Two sinks cannot answer at one address under one path."""
+    taken: dict[tuple[Address, str], str] = {}
+    for node, sink in zip(nodes, sinks, strict=True):
+        for endpoint in sink.sink.endpoints() if sink else ():
+            place = (endpoint.address, endpoint.path)
+            if sink and place in taken:
+                message = f'sink "{taken[place]}" is at {endpoint.address}{endpoint.path} already'
+                problems.append(node.problem(f"{message}; give one another listen or path"))
+            elif sink:
+                taken[place] = sink.name
 
 
 def is_off(node: Node) -> bool:

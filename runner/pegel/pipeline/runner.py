@@ -27,6 +27,7 @@ from pegel.pipeline.turn import SourceNews, Turn
 from pegel.pipeline.view import View
 from pegel.plan import Plan, SourcePlan
 from pegel.seams import Clock, Files, SystemClock, SystemFiles
+from pegel.sinks import Point
 from pegel.state import Connect, State, connect
 from pegel.table import Engine
 
@@ -128,9 +129,10 @@ class Runner:
             pace = settings.commit_interval / 2
             self.readers.append(Reader(source, self.state, self.clock, self._files, pace))
         self._stages = self._new_stages()
-        self._own = OwnMetrics(self.state)
+        self._own = OwnMetrics(self.state, settings, round(self.clock.wall() * 1e6))
         self._tell_of_lost_sinks()
         self.turn.flush_removed({metric.name for metric in self.plan.metrics})
+        self._refresh_views(now=True)
 
     def _tell_of_lost_sinks(self) -> None:
         """Points for a sink that is no longer configured wait for it as long as for one that is down."""
@@ -210,6 +212,8 @@ class Runner:
         committed = close_all or self.commit_due()
         if committed:
             self.commit(close_all=close_all)
+        else:
+            self.catch_up_views()
         sent = False
         for delivery in self.deliveries:
             outcome = delivery.send_one()
@@ -243,6 +247,10 @@ class Runner:
         """Whether there is anything to commit."""
         return bool(self._undone or self._backlog or self._unsettled or self.turn.due(self._news()))
 
+    def own_due(self) -> bool:
+        """Whether a minute has passed of which nothing is said about the runner itself."""
+        return self._own.due(round(self.clock.wall() * 1e6))
+
     def commit(self, *, close_all: bool = False) -> None:
         """One turn over all that waits. After an error the same folds wait for the next call.
 
@@ -271,15 +279,28 @@ class Runner:
             stage.keep_only(self.turn.counts)
         self._refresh_views()
 
-    def _refresh_views(self) -> None:
+    def catch_up_views(self) -> None:
+        """Show what the last commits left for later; called where there is nothing to commit.
+
+        Raises:
+            StateError: What is committed cannot be read.
+        """
+        if any(view.overdue for view in self.views):
+            self._refresh_views()
+
+    def _refresh_views(self, *, now: bool = False) -> None:
         """Show what is committed; where that cannot be read, the next turn begins anew and tries again."""
         try:
             with self.state.reading():
                 for view in self.views:
-                    view.refresh(self.turn.metrics)
+                    view.refresh(self.turn.metrics, self._own_snapshot, now=now)
         except StateError:
             self._undone = True
             raise
+
+    def _own_snapshot(self) -> list[Point]:
+        """What a view shows of the runner itself."""
+        return self._own.snapshot(round(self.clock.wall() * 1e6), self.readers, self.turn, self.deliveries)
 
     def _noticed(self) -> tuple[list[tuple[str, str, int]], dict[tuple[str, str], int]]:
         """What the sources noticed since the last commit, and all of it."""
@@ -308,8 +329,8 @@ class Runner:
         for delivery in self.deliveries:
             delivery.hurry()
         self.commit(close_all=close_all)
+        self._refresh_views(now=True)
         for view in self.views:
-            view.refresh(self.turn.metrics, now=True)
             view.show()
 
     def _news(self) -> dict[str, SourceNews]:

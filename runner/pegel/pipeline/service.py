@@ -175,7 +175,8 @@ class Service:
 
     def _commit_if_needed(self) -> None:
         try:
-            if not self._runner.commit_due():
+            if not (self._runner.commit_due() or self._runner.own_due()):
+                self._runner.catch_up_views()
                 return
             self._runner.commit()
         except StateError as error:

@@ -171,10 +171,10 @@ class Turn:
             if partials is None:
                 continue
             merged = metric.merge(partials)
-            counted = {"late": merged.late, "too_late": merged.too_late, "foreign": merged.foreign}
+            counted = {"late_total": merged.late, "too_late_total": merged.too_late, "foreign_total": merged.foreign}
             for name, count in counted.items():
                 if count:
-                    self._state.count(f"{name}_total", count, metric=metric.metric.name)
+                    self._state.count(name, count, metric=metric.metric.name)
             for reason, count in partials.unusable.items():
                 self._state.count("unusable_values_total", count, metric=metric.metric.name, reason=reason)
         for one in folded.chunks:

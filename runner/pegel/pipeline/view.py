@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pegel.errors import SinkError
 from pegel.pipeline.live import LiveMetric
-from pegel.plan import SinkPlan, takes
+from pegel.plan import SinkPlan, takes, wants_own
 from pegel.seams import Clock
+from pegel.sinks import Point
 
 
 class View:
@@ -20,42 +21,64 @@ class View:
         self._plan = plan
         self._clock = clock
         self._log = logging.getLogger(f"pegel.sinks.{plan.name}")
-        self._payload: bytes | None = None
+        self._points: list[Point] | None = None
         self._refreshed = float("-inf")
+        self._behind = False
         self._guard = threading.Lock()
         self.trouble = ""
         self.wake = threading.Event()
 
-    def refresh(self, metrics: Sequence[LiveMetric], *, now: bool = False) -> None:
-        """Take a new snapshot if it is time; called by the thread of the state after a commit."""
-        if not now and self._clock.monotonic() - self._refreshed < self._plan.early_interval:
+    def refresh(self, metrics: Sequence[LiveMetric], own: Callable[[], Sequence[Point]], *, now: bool = False) -> None:
+        """Take a new snapshot if it is time; called by the thread of the state after a commit.
+
+        Args:
+            metrics: What is counted.
+            own: Makes the points about the runner itself.
+            now: It is time.
+        """
+        if not now and not self._is_time:
+            self._behind = True
             return
         current = [one for one in metrics if one.standing.until is None and takes(self._plan, one.metric.name)]
-        self._payload = self._plan.sink.encode([point for metric in current for point in metric.snapshot()])
+        points = [point for metric in current for point in metric.snapshot()]
+        self._points = [*points, *own()] if wants_own(self._plan) else points
         self._refreshed = self._clock.monotonic()
+        self._behind = False
         self.wake.set()
+
+    @property
+    def overdue(self) -> bool:
+        """Whether something was committed that it has not seen, too soon after its last snapshot, and now it is time.
+
+        No other commit may follow for a long while.
+        """
+        return self._behind and self._is_time
+
+    @property
+    def _is_time(self) -> bool:
+        return self._clock.monotonic() - self._refreshed >= self._plan.early_interval
 
     @property
     def busy(self) -> bool:
         """Whether a snapshot was not shown yet."""
-        return self._payload is not None
+        return self._points is not None
 
     def show(self) -> None:
-        """Send the newest snapshot if there is one that was not shown."""
+        """Show the newest snapshot if there is one that was not shown."""
         with self._guard:
-            payload = self._payload
-            if payload is None:
+            points = self._points
+            if points is None:
                 return
             try:
-                self._plan.sink.send(payload)
+                self._plan.sink.show(points)
             except SinkError as error:
                 if not self.trouble:
                     self._log.warning("%s cannot be shown: %s", self.name, error)
                 self.trouble = str(error)
                 return
             self.trouble = ""
-            if self._payload is payload:
-                self._payload = None
+            if self._points is points:
+                self._points = None
 
     def loop(self, stop: threading.Event) -> None:
         """Show snapshots as they come."""

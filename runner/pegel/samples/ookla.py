@@ -45,9 +45,14 @@ def write(directory: Path, log: Iterator[tuple[float, bytes]], rotation: Rotatio
 
 
 def follow(directory: Path, seed: int, past: float, shape: Shape, rotation: Rotation, stop: threading.Event) -> None:
-    """Write the last `past` seconds at once, then go on at the pace of the clock until `stop` is set."""
-    with RotatingLog(directory / LOG_NAME, rotation) as file:
-        for time, record in records(seed, clock.time() - past, shape):
+    """Write the last `past` seconds at once, then go on at the pace of the clock until `stop` is set.
+
+    A log that is there goes on where it ended, as far as that is within `past`: what it has said is not said again.
+    """
+    log = directory / LOG_NAME
+    start = max(clock.time() - past, log.stat().st_mtime if log.exists() else 0.0)
+    with RotatingLog(log, rotation) as file:
+        for time, record in records(seed, start, shape):
             while time > clock.time() and not stop.is_set():
                 file.flush()
                 stop.wait(_PACE)

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from pegel.listening import Endpoint
 from pegel.units import Duration
 
 BUILTIN = {
     "file": "pegel.sinks.file:File",
     "stdout": "pegel.sinks.stdout:Stdout",
     "local": "pegel.sinks.local:Local",
+    "prometheus": "pegel.sinks.prometheus:Prometheus",
     "influxdb2": "pegel.sinks.influxdb2:Influxdb2",
 }
 
@@ -76,8 +78,8 @@ class Sink(ABC):
     def view(self) -> bool:
         """It shows the committed snapshot.
 
-        `encode` gets the newest point of every series, counters and histograms cumulative, and `send`
-        replaces what was shown before.
+        `show` gets the newest point of every series, counters and histograms cumulative, and replaces what was
+        shown before.
         """
         return False
 
@@ -133,6 +135,14 @@ class Sink(ABC):
             Retryable: Not stored, or nobody knows (`unsure`); the same bytes are sent again.
             Permanent: The rows named are never storable and are set aside; all others are stored.
         """
+
+    def show(self, points: Sequence[Point]) -> None:
+        """Views: show these points in the place of those before; may raise a SinkError."""
+        self.send(self.encode(points))
+
+    def endpoints(self) -> Sequence[Endpoint]:
+        """What it answers over HTTP; the runner's web server asks once, before anything runs."""
+        return ()
 
     def close(self) -> None:  # noqa: B027 (nor to give back)
         """Give back what is open."""

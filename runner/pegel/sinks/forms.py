@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from pegel.sinks import Point, influx, ndjson, prometheus
+from pegel.sinks import Point, exposition, influx, ndjson
 
 Form = Literal["ndjson", "influx", "prometheus"]
 """How points are written: lines of JSON, line protocol, or a Prometheus snapshot."""
@@ -18,6 +18,6 @@ def encode(form: Form, points: Sequence[Point]) -> bytes:
     is replaced as a whole and shows what it is given.
     """
     if form == "prometheus":
-        return prometheus.encode(points)
+        return exposition.encode(points)
     final = [point for point in points if point.revision > 0]
     return influx.encode(final) if form == "influx" else ndjson.encode(final)

@@ -1,170 +1,139 @@
-"""Points as Prometheus families, and families as its text format (0.0.4)."""
+"""The sink `prometheus`: a page that a Prometheus server fetches."""
 
 from __future__ import annotations
 
+import gzip
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Literal
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from pegel.sinks import Histogram, Kind, Point, Value
-from pegel.sinks.ndjson import buckets, usable_values
-from pegel.sinks.safe_text import clean, distinct_names
+from pegel.errors import Permanent
+from pegel.listening import Address, Answer, Asked, Endpoint
+from pegel.secret import Secret
+from pegel.sinks import Point, Sink, exposition
+from pegel.sinks.exposition import Family, Labels, Sample
+from pegel.units import Duration
 
-FamilyType = Literal["gauge", "counter", "histogram"]
-Labels = tuple[tuple[str, str], ...]
-"""Sorted by name, valid, unique, without empty values."""
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-
-@dataclass(frozen=True)
-class Sample:
-    """One number: the name may have `_bucket`, `_sum` or `_count` behind that of its family."""
-
-    name: str
-    labels: Labels
-    value: int | float
+_Series = tuple[str, Labels]
 
 
-@dataclass
-class Family:
-    """Everything under one name: one type, one help, its series in a fixed order."""
+@dataclass(kw_only=True)
+class Prometheus(Sink):
+    """Serve the newest committed values at an address, for a Prometheus server to scrape.
 
-    name: str
-    type: FamilyType
-    help: str
-    series: dict[Labels, list[Sample]]
+    A gauge is that of the newest closed window and goes away when there was none for five windows. A counter or a
+    histogram is everything since the beginning, the open windows included: it never falls, also not after a
+    crash. A counter that is new since the last scrape is 0 in the next one, so that `increase()` sees its
+    first step. The runner's own metrics (`pegel_*`) are on the page too.
 
+    Options:
+        listen: Address and port. Beyond loopback everybody who reaches it may read, unless there is a token.
+        path: Where the page is.
+        hosts: Names by which scrapers may call this machine; a request for another host is refused. The address
+            itself is one of them, and on loopback `localhost`.
+        token: What a scraper has to bring as `Authorization: Bearer ...`.
 
-def encode(points: Sequence[Point]) -> bytes:
-    """The text of a snapshot; the same points in any order give the same bytes.
-
-    Of several points of one series only the newest is shown; without a time, for that is the scrape.
+    Example:
+        [[sinks]]
+        type = "prometheus"
+        listen = "127.0.0.1:9464"
     """
-    return "".join([_text(family) for family in families(points)]).encode()
+
+    early_interval = Duration(1.0)
+
+    listen: str = "127.0.0.1:9464"
+    path: str = "/metrics"
+    hosts: Sequence[str] = ()
+    token: Secret | None = None
+    _address: Address = field(init=False, repr=False, compare=False)
+    _page: _Page = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        try:
+            self._address = Address.parse(self.listen)
+        except ValueError as error:
+            raise ValueError(f"listen: {error}") from None
+        if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", self.path):
+            raise ValueError(f'path: "{self.path}" is no path; write something like "/metrics"')
+        self._page = _Page()
+
+    @property
+    def view(self) -> bool:
+        return True
+
+    def endpoints(self) -> Sequence[Endpoint]:
+        return [Endpoint(self._address, self.path, self._page.answer, hosts=self.hosts, token=self.token)]
+
+    def encode(self, points: Sequence[Point]) -> bytes:
+        return exposition.encode(points)
+
+    def send(self, payload: bytes) -> None:  # noqa: ARG002 - the contract's
+        raise Permanent("a page is fetched, nothing is sent to it")
+
+    def show(self, points: Sequence[Point]) -> None:
+        self._page.turn_to(exposition.families(points))
 
 
-def families(points: Iterable[Point]) -> list[Family]:
-    """The families of a snapshot, sorted by name, their series sorted by labels.
+class _Page:
+    """The newest snapshot, and which counters a scraper has seen."""
 
-    A value is named after its metric if that has only one, called `value`, else `METRIC_VALUE`; counters end
-    in `_total`. The texts of an `info` metric are the labels of one series `METRIC_info` with the value 1.
-    Where cleaning makes two series equal, the first one stays: Prometheus refuses a scrape that repeats one.
-    """
-    newest = _newest(points)
-    value_names = _value_names(newest)
-    found: dict[str, Family] = {}
-    for point in newest:
-        alone = value_names[point.metric] == {"value"}
-        for name, value in usable_values(point.values).items():
-            kind = point.kinds.get(name, "gauge")
-            if kind != "info" and not isinstance(value, str):
-                _add(found, family_name(point.metric, name, kind, alone=alone), kind, point, value)
-        _add_info(found, point)
-    return [found[name] for name in sorted(found)]
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._families: list[Family] | None = None
+        self._seen: set[_Series] = set()
+        self._fresh: set[_Series] = set()
 
+    def turn_to(self, families: list[Family]) -> None:
+        """Show another snapshot from now on."""
+        counters = {(one.name, labels) for one in families if one.type == "counter" for labels in one.series}
+        with self._lock:
+            if self._families is None:  # who scraped before this start has seen them already
+                self._seen = set(counters)
+            self._families = families
+            self._seen &= counters
+            self._fresh = counters - self._seen
 
-@lru_cache(maxsize=4096)
-def family_name(metric: str, value: str, kind: Kind, *, alone: bool) -> str:
-    """The Prometheus name of a value; `alone` if the metric has no other and this one is called `value`."""
-    name = metric_name(metric if alone else f"{metric}_{value}")
-    suffix = "_total" if kind == "counter" else ""
-    return name if name.endswith(suffix) else name + suffix
-
-
-@lru_cache(maxsize=4096)
-def metric_name(name: str) -> str:
-    """A valid metric name: what Prometheus does not allow becomes `_`."""
-    valid = re.sub(r"[^a-zA-Z0-9_:]", "_", name)
-    return valid if re.match(r"[a-zA-Z_:]", valid) else f"_{valid}"
-
-
-@lru_cache(maxsize=1024)
-def label_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Valid label names, all different; two underscores in front belong to Prometheus."""
-    valid = [re.sub(r"^(?=\d)|^_+", "_", re.sub(r"[^a-zA-Z0-9_]", "_", name)) or "_" for name in names]
-    return distinct_names(valid)
+    def answer(self, asked: Asked) -> Answer:
+        """The page in the format that is asked for."""
+        with self._lock:
+            families, fresh = self._families, self._fresh
+            if asked.method == "GET":
+                self._seen |= fresh
+                self._fresh = set()
+        if families is None:
+            return Answer(b"nothing is committed yet\n", 503, {"content-type": "text/plain; charset=utf-8"})
+        shown = [_beginning(family, fresh) for family in families] if fresh else families
+        kind = _wanted(asked.headers)
+        body = exposition.openmetrics(shown) if kind == OPENMETRICS else exposition.text(shown)
+        headers = {"content-type": kind, "vary": "accept, accept-encoding"}
+        if "gzip" in asked.headers.get("accept-encoding", ""):
+            return Answer(gzip.compress(body, 1, mtime=0), 200, {**headers, "content-encoding": "gzip"})
+        return Answer(body, 200, headers)
 
 
-def series_labels(labels: Iterable[tuple[str, str]]) -> Labels:
-    """Labels as Prometheus takes them: valid names, clean values, sorted, empty ones left out."""
-    pairs = list(labels)
-    names = label_names(tuple([name for name, _ in pairs]))
-    return tuple(sorted([(name, clean(text)) for name, (_, text) in zip(names, pairs, strict=True) if text]))
+def _beginning(family: Family, fresh: set[_Series]) -> Family:
+    """A family whose new counters are 0."""
+    if family.type != "counter":
+        return family
+    series = {
+        labels: [Sample(one.name, labels, 0) for one in samples] if (family.name, labels) in fresh else samples
+        for labels, samples in family.series.items()
+    }
+    return Family(family.name, family.type, family.help, series)
 
 
-def show_value(value: float) -> str:
-    """A number as every reader of the format takes it; integers stay exact."""
-    return repr(value) if isinstance(value, float) else f"{value:d}"
-
-
-def _newest(points: Iterable[Point]) -> list[Point]:
-    """One point per series, in an order that does not depend on that of the points."""
-    newest: dict[tuple[str, tuple[tuple[str, str], ...]], Point] = {}
-    for point in points:
-        key = (point.metric, point.labels)
-        present = newest.get(key)
-        if present is None or (present.start_us, present.revision) <= (point.start_us, point.revision):
-            newest[key] = point
-    return [newest[key] for key in sorted(newest)]
-
-
-def _value_names(points: Iterable[Point]) -> Mapping[str, set[str]]:
-    """The values of each metric, those included that happen to be missing now: names must not come and go."""
-    names: dict[str, set[str]] = {}
-    for point in points:
-        names.setdefault(point.metric, set()).update(point.kinds, point.values)
-    return names
-
-
-def _add(found: dict[str, Family], name: str, kind: Kind, point: Point, value: Value | Histogram) -> None:
-    shown: FamilyType = "histogram" if isinstance(value, Histogram) else "counter" if kind == "counter" else "gauge"
-    family = found.setdefault(name, Family(name, shown, point.help, {}))
-    if family.type != shown:  # two metrics under one name; the config refuses that, a scrape must survive it
-        return
-    if isinstance(value, Histogram):
-        labels = series_labels([("exported_le" if key == "le" else key, text) for key, text in point.labels])
-        family.series.setdefault(labels, _histogram(name, labels, value))
-    elif not isinstance(value, str):
-        labels = series_labels(point.labels)
-        family.series.setdefault(labels, [Sample(name, labels, value)])
-
-
-def _add_info(found: dict[str, Family], point: Point) -> None:
-    texts = [(name, str(value)) for name, value in point.values.items() if point.kinds.get(name) == "info"]
-    if not texts:
-        return
-    name = metric_name(point.metric)
-    name = name if name.endswith("_info") else f"{name}_info"
-    labels = series_labels([*point.labels, *texts])
-    family = found.setdefault(name, Family(name, "gauge", point.help, {}))
-    if family.type == "gauge":
-        family.series.setdefault(labels, [Sample(name, labels, 1)])
-
-
-def _histogram(name: str, labels: Labels, value: Histogram) -> list[Sample]:
-    count = value.counts[-1] if value.counts else 0
-    bounds = [(repr(float(bound)), below) for bound, below in buckets(value)]
-    return [
-        *(Sample(f"{name}_bucket", (*labels, ("le", bound)), below) for bound, below in [*bounds, ("+Inf", count)]),
-        Sample(f"{name}_sum", labels, value.sum),
-        Sample(f"{name}_count", labels, count),
-    ]
-
-
-def _text(family: Family) -> str:
-    escaped = clean(family.help).replace("\\", "\\\\")
-    head = f"# HELP {family.name} {escaped}\n" if escaped else ""
-    samples = [_sample_line(sample) for labels in sorted(family.series) for sample in family.series[labels]]
-    return f"{head}# TYPE {family.name} {family.type}\n{''.join(samples)}"
-
-
-def _sample_line(sample: Sample) -> str:
-    if not sample.labels:
-        return f"{sample.name} {show_value(sample.value)}\n"
-    pairs = [f'{name}="{_escape(text)}"' for name, text in sample.labels]
-    return f"{sample.name}{{{','.join(pairs)}}} {show_value(sample.value)}\n"
-
-
-def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+def _wanted(headers: Mapping[str, str]) -> str:
+    """OpenMetrics for those who name it first, as Prometheus does; the plain text for everybody else."""
+    best, kind = 0.0, TEXT
+    for part in headers.get("accept", "").split(","):
+        name, *parameters = [one.strip() for one in part.split(";")]
+        known = {"application/openmetrics-text": OPENMETRICS, "text/plain": TEXT}.get(name)
+        quality = next((one[2:] for one in parameters if one.startswith("q=")), "1")
+        weight = float(quality) if re.fullmatch(r"[01](\.[0-9]{0,3})?", quality) else 0.0
+        if known is not None and weight > best:
+            best, kind = weight, known
+    return kind

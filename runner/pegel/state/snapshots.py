@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from pegel.errors import StateError
@@ -39,8 +40,16 @@ def take(path: Path) -> Path:
 
 def age(path: Path, now: float) -> float | None:
     """Seconds since the newest snapshot was taken; None if there is none."""
-    newest = snapshot_path(path, 0)
-    return max(0.0, now - newest.stat().st_mtime) if newest.exists() else None
+    newest = taken(path)
+    return None if newest is None else max(0.0, now - newest)
+
+
+def taken(path: Path) -> float | None:
+    """When the newest snapshot was taken, in seconds since 1970; None if there is none."""
+    for number in range(GENERATIONS):  # a moment ago the newest may have become the older one
+        with suppress(FileNotFoundError):
+            return snapshot_path(path, number).stat().st_mtime
+    return None
 
 
 def recover(path: Path, *, accept_loss: bool, checked_size: int) -> Path | None:

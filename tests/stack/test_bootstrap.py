@@ -1,0 +1,312 @@
+"""What the start script makes in a real InfluxDB 2: once, with the smallest rights, and again where it is lost."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from engines.conftest import program_or_skip
+from engines.influxdb import Server
+from engines.proxy import Exchange, Proxy, Reply
+from stack.project import ROOT
+
+SCRIPT = ROOT / "stack" / "start" / "influxdb-bootstrap.sh"
+BUCKETS = ("telemetry", "telemetry_5m", "jitsi")
+SHOWN = "/query?db=jitsi&q=SHOW%20MEASUREMENTS"
+TOKENS = ("runner-write", "grafana-read")
+
+
+class Fresh(Server):
+    """A server that nobody has set up."""
+
+    def _set_up(self) -> None:
+        self.operator = "the-operators-token"
+
+
+@dataclass
+class Stack:
+    """The script, its server, and a proxy between them that counts."""
+
+    server: Server
+    proxy: Proxy
+    directory: Path
+
+    @property
+    def tokens(self) -> Path:
+        return self.directory / "tokens"
+
+    def start(self, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run the script, as at the start of the container."""
+        secrets = self.directory / "secrets"
+        secrets.mkdir(exist_ok=True)
+        (secrets / "operator-token").write_text(f"{self.server.operator}\n")
+        (secrets / "admin-password").write_text('A "password" of 2 \\ operators\n')
+        self.proxy.seen.clear()
+        settings = {
+            "PATH": os.environ["PATH"],
+            "INFLUX_ADDRESS": self.proxy.url,
+            "OPERATOR_TOKEN_FILE": str(secrets / "operator-token"),
+            "ADMIN_PASSWORD_FILE": str(secrets / "admin-password"),
+            "TOKENS": str(self.tokens),
+        }
+        command = [shutil.which("dash") or "sh", str(SCRIPT)]
+        return subprocess.run(command, env={**settings, **environ}, capture_output=True, text=True, check=False)
+
+    def written(self) -> list[str]:
+        """What the last start has asked the server to change."""
+        return [f"{one.method} {one.path}" for one in self.proxy.seen if one.method != "GET"]
+
+    def token(self, name: str) -> str:
+        return (self.tokens / name).read_text().strip()
+
+    def status(self, token: str, method: str, path: str, body: bytes = b"") -> int:
+        """What the server says to somebody with this token."""
+        return self.server.request(method, path, body, token=token).status
+
+    def version1(self, password: str, method: str, path: str, body: bytes = b"") -> int:
+        """What the v1 interface says to the user `jitsi`."""
+        given = base64.b64encode(f"jitsi:{password}".encode()).decode()
+        return self.server.request(method, path, body, {"Authorization": f"Basic {given}"}).status
+
+    def may_write(self, token: str, bucket: str) -> bool:
+        path = f"/api/v2/write?org=pegel&bucket={bucket}&precision=s"
+        return self.status(token, "POST", path, b"m v=1i 1790000000") == 204
+
+    def may_read(self, token: str, bucket: str) -> bool:
+        query = f'{{"query": "from(bucket: \\"{bucket}\\") |> range(start: -1m)"}}'.encode()
+        headers = {"Content-Type": "application/json"}
+        return self.server.request("POST", "/api/v2/query?org=pegel", query, headers, token).status == 200
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    program = program_or_skip("influxdb2")
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed: `apt install curl`")
+    server = Fresh(program, tmp_path, "--hardening-enabled", "--strong-passwords")
+    try:
+        with Proxy(server.address) as proxy:
+            yield Stack(server, proxy, tmp_path)
+    finally:
+        server.stop()
+
+
+def test_the_first_start_makes_everything(stack: Stack) -> None:
+    done = stack.start()
+    assert (done.returncode, done.stderr) == (0, "stack: InfluxDB: buckets, tokens and tasks are there\n")
+    found = stack.server.call("GET", "/api/v2/buckets").json()["buckets"]
+    kept = {one["name"]: one["retentionRules"][0]["everySeconds"] // 86400 for one in found}
+    assert {name: kept[name] for name in BUCKETS} == {"telemetry": 90, "telemetry_5m": 400, "jitsi": 30}
+    tasks = stack.server.call("GET", "/api/v2/tasks").json()["tasks"]
+    assert {(one["name"], one["every"], one["status"]) for one in tasks} == {
+        ("downsample", "1h", "active"),
+        ("downsample-late", "1d", "active"),
+    }
+
+
+def test_the_second_start_writes_nothing(stack: Stack) -> None:
+    """It runs at every start: whatever it repeated would be lost or doubled some day."""
+    stack.start()
+    before = {path.name: (path.read_text(), path.stat().st_mtime_ns) for path in stack.tokens.iterdir()}
+    assert stack.start().returncode == 0
+    assert stack.written() == []
+    assert {path.name: (path.read_text(), path.stat().st_mtime_ns) for path in stack.tokens.iterdir()} == before
+
+
+def test_a_token_can_do_what_it_is_for_and_nothing_else(stack: Stack) -> None:
+    stack.start()
+    runner, grafana = (stack.token(name) for name in TOKENS)
+    assert {name: stack.may_write(runner, name) for name in BUCKETS} == dict.fromkeys(BUCKETS, False) | {
+        "telemetry": True
+    }
+    assert not any(stack.may_read(runner, name) for name in BUCKETS)
+    assert not any(stack.may_write(grafana, name) for name in BUCKETS)
+    assert all(stack.may_read(grafana, name) for name in BUCKETS)
+    assert stack.status(grafana, "GET", "/api/v2/authorizations") == 200  # it sees none but itself
+    assert stack.server.request("GET", "/api/v2/authorizations", token=grafana).json()["authorizations"] == []
+    assert stack.status(runner, "POST", "/api/v2/buckets", b'{"name": "x"}') != 201
+
+
+def test_files_are_for_one_group_and_not_for_others(stack: Stack) -> None:
+    group = os.getgid()
+    stack.start(RUNNER_GROUP=str(group), GRAFANA_GROUP=str(group))
+    for path in stack.tokens.iterdir():
+        assert path.stat().st_mode & 0o777 == 0o440
+        assert path.stat().st_gid == group
+    assert {path.name for path in stack.tokens.iterdir()} == {*TOKENS, "jitsi-v1-password"}
+
+
+@pytest.mark.parametrize("lost", ["removed", "emptied", "of another server"])
+def test_a_lost_token_is_made_anew_and_the_old_one_ends(stack: Stack, lost: str) -> None:
+    """A server that keeps hashes cannot say a token again; one that nobody knows must not stay valid."""
+    stack.start()
+    old = stack.token("runner-write")
+    path = stack.tokens / "runner-write"
+    path.chmod(0o600)
+    if lost == "removed":
+        path.unlink()
+    else:
+        path.write_text("" if lost == "emptied" else "abc")
+    done = stack.start()
+    assert "token runner-write was lost or refused" in done.stderr
+    assert [line.split("/")[0] for line in stack.written()] == ["DELETE ", "POST "]
+    assert not stack.may_write(old, "telemetry")
+    assert stack.may_write(stack.token("runner-write"), "telemetry")
+
+
+def test_tokens_of_a_person_are_left_alone(stack: Stack) -> None:
+    stack.start()
+    org = stack.server.call("GET", "/api/v2/orgs").json()["orgs"][0]["id"]
+    permission = {"action": "read", "resource": {"type": "buckets", "orgID": org}}
+    document = {"orgID": org, "description": "runner-write", "permissions": [permission]}
+    own = stack.server.call("POST", "/api/v2/authorizations", document).json()["token"]
+    (stack.tokens / "runner-write").unlink()
+    stack.start()
+    assert stack.may_read(own, "telemetry")
+
+
+def hashed(exchange: Exchange) -> None:
+    """A server that keeps hashes says a token when it is made, and never again."""
+    reply = exchange.forward()
+    if exchange.request.method == "GET":
+        body = re.sub(rb'"token": *"[^"]*",?', b"", reply.body)
+        reply = Reply(reply.status, body, reply.headers)
+    exchange.answer(reply.text())
+
+
+def test_it_needs_no_token_that_a_server_only_has_as_a_hash(stack: Stack) -> None:
+    stack.proxy.otherwise = hashed
+    assert stack.start().returncode == 0
+    assert stack.start().returncode == 0
+    assert stack.written() == []
+    (stack.tokens / "grafana-read").unlink()
+    assert stack.start().returncode == 0
+    assert stack.may_read(stack.token("grafana-read"), "telemetry")
+
+
+def compact(exchange: Exchange) -> None:
+    """The same answers without blanks, as other versions write them."""
+    reply = exchange.forward()
+    body = json.dumps(json.loads(reply.body), separators=(",", ":")).encode() if reply.body else b""
+    exchange.answer(Reply(reply.status, body, reply.headers).text())
+
+
+def test_the_shape_of_answers_does_not_matter(stack: Stack) -> None:
+    stack.proxy.otherwise = compact
+    assert stack.start().returncode == 0
+    assert stack.start().returncode == 0
+    assert stack.written() == []
+    (stack.tokens / "runner-write").unlink()
+    assert stack.start().returncode == 0
+    assert stack.may_write(stack.token("runner-write"), "telemetry")
+
+
+def test_version_1_has_a_user_for_its_bucket(stack: Stack) -> None:
+    """Telegraf's way: a user, a password, a database."""
+    stack.start()
+    old = stack.token("jitsi-v1-password")
+    assert stack.version1(old, "POST", "/write?db=jitsi&precision=s", b"jitsi_stats,host=a conferences=1i") == 204
+    assert stack.version1(old, "GET", SHOWN) == 200
+    assert stack.version1(old, "POST", "/write?db=telemetry&precision=s", b"m v=1i") == 404
+    (stack.tokens / "jitsi-v1-password").unlink()
+    stack.start()
+    assert stack.version1(old, "GET", SHOWN) == 401
+    assert stack.version1(stack.token("jitsi-v1-password"), "GET", SHOWN) == 200
+
+
+def test_influxql_reads_what_the_runner_writes(stack: Stack) -> None:
+    """Grafana's third data source asks the bucket as if it were a database."""
+    stack.start()
+    assert stack.status(stack.token("grafana-read"), "GET", "/query?db=telemetry&q=SHOW%20MEASUREMENTS") == 200
+
+
+def test_another_retention_is_told_to_the_server_once(stack: Stack) -> None:
+    stack.start()
+    stack.start(INFLUX_RETENTION="12h", INFLUX_RETENTION_5M="0s")
+    assert [line[:21] for line in stack.written()] == ["PATCH /api/v2/buckets"] * 2
+    stack.start(INFLUX_RETENTION="12h", INFLUX_RETENTION_5M="0s")
+    assert stack.written() == []
+
+
+def test_a_retention_that_cannot_be_read_is_named(stack: Stack) -> None:
+    for wrong in ("90", "d", "3w", "-1d", "1d2h"):
+        done = stack.start(INFLUX_RETENTION=wrong)
+        assert done.returncode == 1
+        assert f'such as 90d, and not "{wrong}"' in done.stderr
+        assert stack.written() == []
+
+
+def test_a_server_that_does_not_know_the_token_is_explained(stack: Stack) -> None:
+    """A data volume of another stack, or a token that was deleted by hand."""
+    stack.start()
+    stack.server.operator = "not-this-one"
+    done = stack.start()
+    assert done.returncode == 1
+    assert "refuses the operator token" in done.stderr
+    assert "stack/secrets/influxdb/operator-token" in done.stderr
+    assert "not-this-one" not in done.stderr + done.stdout
+
+
+def test_no_secret_is_said_or_seen(stack: Stack) -> None:
+    """Not in the log, and not in the arguments of a program, which other users of a host can list."""
+    done = stack.start()
+    secrets = [stack.server.operator, *(path.read_text().strip() for path in stack.tokens.iterdir())]
+    assert not any(secret in done.stdout + done.stderr for secret in secrets)
+    scripts = [SCRIPT.read_text(), (SCRIPT.parent / "influxdb-api.sh").read_text()]
+    called = [line for text in scripts for line in text.splitlines() if "curl" in line]
+    assert called
+    assert not any(re.search(r"--user|-u |Token|--data [^@]", line) for line in called)
+
+
+def test_five_minutes_are_made_of_minutes(stack: Stack) -> None:
+    """Whole numbers stay whole; a second run changes nothing; texts keep their last."""
+    stack.start()
+    begin = stack.server.query(_TWO_HOURS_AGO)[0]["seconds"]
+    lines = [f"speed,server=a tests={n}i,mean=0.5 {begin + 60 * n}" for n in range(6)]
+    lines.append(f'asn_map,asn=1 asname="first" {begin}')
+    lines.append(f'asn_map,asn=1 asname="second" {begin + 60}')
+    path = "/api/v2/write?org=pegel&bucket=telemetry&precision=s"
+    assert stack.status(stack.token("runner-write"), "POST", path, "\n".join(lines).encode()) == 204
+    script = (ROOT / "stack" / "influxdb" / "downsample.flux").read_text()
+    for name, text in (("NAME", "downsample"), ("EVERY", "1h"), ("OFFSET", "5m"), ("RANGE", "4h")):
+        script = script.replace(f"@{name}@", text)
+    for _ in range(2):
+        stack.server.query(script)
+        assert found(stack) == {
+            ("tests_sum", 0): 10,
+            ("tests_max", 0): 4,
+            ("tests_mean", 0): 2.0,
+            ("mean_sum", 0): 2.5,
+            ("mean_max", 0): 0.5,
+            ("mean_mean", 0): 0.5,
+            ("tests_sum", 1): 5,
+            ("tests_max", 1): 5,
+            ("tests_mean", 1): 5.0,
+            ("mean_sum", 1): 0.5,
+            ("mean_max", 1): 0.5,
+            ("mean_mean", 1): 0.5,
+            ("asname", 0): "second",
+        }
+
+
+_TWO_HOURS_AGO = """
+import "array"
+import "date"
+array.from(rows: [{seconds: int(v: date.truncate(t: date.sub(d: 2h, from: now()), unit: 5m)) / 1000000000}])
+"""
+
+
+def found(stack: Stack) -> dict[tuple[str, int], object]:
+    """Field and number of the five minutes, in order of time."""
+    rows = stack.server.query('from(bucket: "telemetry_5m") |> range(start: -6h)')
+    times = sorted({row["_time"] for row in rows})
+    return {(row["_field"], times.index(row["_time"])): row["_value"] for row in rows}
