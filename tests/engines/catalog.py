@@ -87,6 +87,13 @@ ENGINES = {
             ),
         ),
         Engine(
+            "influxdb1",
+            "1.6.7",
+            "usr/bin/influxd",
+            ("version", r"InfluxDB v?1\.[678]"),
+            DebianPackages(["influxdb"], suite="trixie"),
+        ),
+        Engine(
             "dashboard-checks",
             f"13.2.3-{digest(HERE / 'node')}",
             "check.cjs",

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from engines.conftest import program_or_skip
-from engines.grafana_prometheus import Look, Query, called, queries, substituted
-from engines.influxdb import Bucket, Server
-from engines.prometheus import Prometheus, Pushgateway
+from engines.grafana_prometheus import Look, called, queries, substituted
+from engines.influxdb import Server
+from engines.prometheus import Prometheus, Pushgateway, Series
 from stack import catalogue
 from stack.alerts import HOME
 from stack.catalogue import SCRAPED, Catalogue
 from stack.promql import grouped, selected
 
 UID = "stack-health"
-LOOK = Look(0, 3600, 1, 1, variables={"server": ".*", "zone": "0", "instance": ".*", "source": ".*", "sink": ".*"})
-"""Scrapes are a second apart: so rates are over four."""
+LOOK = Look(0, 3600, variables={"server": ".*", "zone": "0", "instance": ".*", "source": ".*", "sink": ".*"})
 
 BOARDS = ("overview", "ookla-prometheus", "pegel-itself", "stack-health")
 ALL = {(uid, name): query for uid in BOARDS for name, query in queries(uid).items()}
@@ -42,16 +45,57 @@ SILENT = {
 """Panels without a service behind them here: Grafana and the runner (see test_runner_dashboards)."""
 
 
+@dataclass(frozen=True)
+class Scene:
+    """Services at a moment when everything was seen; nothing about it changes any more.
+
+    Attributes:
+        server: Who has seen it.
+        moment: When all panels are asked.
+        pushed: Seconds since 1970 before and after the push.
+    """
+
+    server: Prometheus
+    moment: float
+    pushed: tuple[float, float]
+
+    def ask(self, name: str) -> list[Series]:
+        """What a panel got."""
+        return self.server.query(substituted(EVERY[name].expression, LOOK), self.moment)
+
+    def shown(self, name: str) -> dict[str, float]:
+        """Values by what they are called."""
+        return {called(one, EVERY[name]): one.value for one in self.ask(name)}
+
+
 @pytest.fixture(scope="module")
-def services(influxdb: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """A Prometheus that scrapes itself, an InfluxDB and a Pushgateway each second; each has had something to do."""
-    gateway = Pushgateway(program_or_skip("pushgateway"), tmp_path_factory.mktemp("pushgateway"))
-    gateway.push("job/player/instance/a", "watching 3\n")
-    bucket = influxdb.bucket("health")
-    assert bucket.write("m v=1 1772582000").status == 204
-    ask_nothing(bucket)
-    directory = tmp_path_factory.mktemp("prometheus")
-    config = {
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """A Prometheus that scrapes itself, an InfluxDB and a Pushgateway each second; each has had something to do.
+
+    None of them is shared: what other tests had refused is an alert here.
+    """
+    with ExitStack() as running:
+        influxdb = Server(program_or_skip("influxdb2"), tmp_path_factory.mktemp("influxdb"))
+        running.callback(influxdb.stop)
+        gateway = Pushgateway(program_or_skip("pushgateway"), tmp_path_factory.mktemp("pushgateway"))
+        running.callback(gateway.stop)
+        before = time.time()
+        gateway.push("job/player/instance/a", "watching 3\n")
+        after = time.time()
+        assert influxdb.bucket("health").write("m v=1 1772582000").status == 204
+        influxdb.query("buckets()")
+        directory = tmp_path_factory.mktemp("prometheus")
+        config = yaml.safe_dump(configuration(directory, gateway, influxdb))
+        server = Prometheus(program_or_skip("prometheus"), directory, config, "--storage.tsdb.retention.size=1GB")
+        running.callback(server.stop)
+        server.request("POST", "/api/v1/write", b"refused")
+        (directory / "own.json").write_text(f'[{{"targets": ["{server.address}"]}}]', encoding="utf-8")
+        yield Scene(server, settled(server), (before, after))
+
+
+def configuration(directory: Path, gateway: Pushgateway, influxdb: Server) -> dict[str, Any]:
+    """All jobs of the stack; nobody answers for two of them, and Prometheus learns its own address when it has one."""
+    return {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(HOME / "rules" / "stack.yml")],
         "scrape_configs": [
@@ -65,66 +109,58 @@ def services(influxdb: Server, tmp_path_factory: pytest.TempPathFactory) -> Iter
             },
         ],
     }
-    program = program_or_skip("prometheus")
-    server = Prometheus(program, directory, yaml.safe_dump(config), "--storage.tsdb.retention.size=1GB")
-    (directory / "own.json").write_text(f'[{{"targets": ["{server.address}"]}}]', encoding="utf-8")
-    server.request("POST", "/api/v1/write", b"refused")
-    server.until('rate(prometheus_http_requests_total{handler="/api/v1/write"}[4s])')
-    server.until("rate(http_write_request_count[4s])")
-    server.until("rate(prometheus_rule_evaluation_failures_total[4s])")
-    server.until('ALERTS{alertname="PrometheusRemoteWriteRejected", alertstate="firing"}')
-    yield server
-    server.stop()
-    gateway.stop()
 
 
-def ask_nothing(bucket: Bucket) -> None:
-    body = b'{"query": "buckets()"}'
-    as_json = {"Content-Type": "application/json"}
-    reply = bucket.server.request("POST", "/api/v2/query?org=pegel", body, as_json, bucket.server.operator)
-    assert reply.status == 200
+ANSWERING = 'up{job=~"prometheus|influxdb|pushgateway"}'
 
 
-def now(server: Prometheus, query: Query) -> dict[str, float]:
-    return {called(one, query): one.value for one in server.query(substituted(query.expression, LOOK))}
+def settled(server: Prometheus) -> float:
+    """A moment at which each service was scraped twice, and again since: nothing of it is still to come."""
+    server.until(f"count(sum_over_time({ANSWERING}[1m]) >= 2) == 3")
+    (seen,) = server.until(
+        f"timestamp(count(up) == 5 and count({ANSWERING} == 1) == 3 "
+        'and on () ALERTS{alertname="PrometheusRemoteWriteRejected", alertstate="firing"})'
+    )
+    server.until(f"min(timestamp(up)) > {seen.value} and min(timestamp(ALERTS)) > {seen.value}")
+    return seen.value
 
 
 EVERY = queries(UID)
 
 
 @pytest.mark.parametrize("name", [name for name in EVERY if name not in SILENT])
-def test_a_panel_has_something_to_show(services: Prometheus, name: str) -> None:
-    assert now(services, EVERY[name])
+def test_a_panel_has_something_to_show(services: Scene, name: str) -> None:
+    assert services.ask(name)
 
 
 @pytest.mark.parametrize("name", SILENT)
-def test_a_panel_without_its_service_is_no_error(services: Prometheus, name: str) -> None:
-    assert now(services, EVERY[name]) == {}
+def test_a_panel_without_its_service_is_no_error(services: Scene, name: str) -> None:
+    assert services.ask(name) == []
 
 
-def test_what_is_down_is_down(services: Prometheus) -> None:
-    services.until('up{job="grafana"} == 0')
-    assert now(services, EVERY["Services"]) == {"prometheus": 1, "influxdb": 1, "pushgateway": 1, "grafana": 0}
-    assert now(services, EVERY["Runners"]) == {"127.0.0.1:1": 0}
+def test_what_is_down_is_down(services: Scene) -> None:
+    assert services.shown("Services") == {"prometheus": 1, "influxdb": 1, "pushgateway": 1, "grafana": 0}
+    assert services.shown("Runners") == {"127.0.0.1:1": 0}
 
 
-def test_figures_are_those_of_the_services(services: Prometheus) -> None:
-    assert now(services, EVERY["Configuration"]) == {"__auto": 1}
-    assert now(services, EVERY["Alertmanagers"]) == {"__auto": 0}
-    moment = services.query("time()")[0].value
-    firing = services.query(EVERY["Which alerts fire"].expression, moment)
-    assert [one.value for one in services.query(EVERY["Alerts firing"].expression, moment)] == [len(firing)]
+def test_alerts_that_fire_are_counted_and_named(services: Scene) -> None:
+    firing = services.ask("Which alerts fire")
     names = {one.labels["alertname"]: one.labels["severity"] for one in firing}
     assert names == {"PrometheusRemoteWriteRejected": "warning"}
-    assert 0 < next(iter(now(services, EVERY["Storage used"]).values())) < 0.5
-    (age,) = services.query(EVERY["Age of pushes A"].expression)
-    assert 0 <= age.value < 60
+    assert services.shown("Alerts firing") == {"__auto": 1}
+
+
+def test_figures_are_those_of_the_services(services: Scene) -> None:
+    assert services.shown("Configuration") == {"__auto": 1}
+    assert services.shown("Alertmanagers") == {"__auto": 0}
+    assert 0 < next(iter(services.shown("Storage used").values())) < 0.5
+    (age,) = services.ask("Age of pushes A")
+    before, after = services.pushed
+    assert services.moment - after <= age.value <= services.moment - before
     assert (age.labels["job"], age.labels["instance"]) == ("player", "a")
-    (refused,) = services.query(EVERY["Age of pushes B"].expression)
+    (refused,) = services.ask("Age of pushes B")
     assert refused.value == 0
-    assert "status 400" in now(services, EVERY["Remote writes per second by answer"])
-    assert "status 204" in now(services, EVERY["Writes per second by answer"])
-    assert "status 200" in now(services, EVERY["Queries per second by answer"])
+    assert "status 400" in services.shown("Remote writes per second by answer")
 
 
 # -- what dashboards ask for exists ------------------------------------------------------------------------------------
