@@ -122,3 +122,17 @@ def test_a_counter_says_what_it_is(tmp_path: Path) -> None:
     helps = {point.metric: point.help for point in house.curious.received}
     assert helps["pegel_records"] == "Records of a source that were counted."
     assert helps["pegel_source"] == "How the runner itself is."
+
+
+def test_a_refused_configuration_is_a_figure(tmp_path: Path) -> None:
+    """The old plan goes on as if nothing were wrong: only this tells a dashboard."""
+    house = TwoSinks(tmp_path)
+    runner = house.runner()
+    for why in ("", "config.toml:1:1 no", ""):
+        runner.refused = why
+        house.clock.now += 60
+        runner.commit()
+        runner.step()
+    runner.close()
+    told = [one.values["config_refused"] for one in house.curious.received if one.metric == "pegel_runner"]
+    assert told == [0, 1, 0]

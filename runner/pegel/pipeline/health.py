@@ -143,6 +143,9 @@ def _troubles(vitals: Vitals) -> Iterator[Complaint]:
         if trouble.kind == "state":
             sentence = f"it cannot be written since {span(lasting)}: {trouble.sentence}"
             yield Complaint("state", sentence, "nothing is lost: reading waits until there is room or the disk is well")
+        elif trouble.kind == "config":
+            sentence = f"the changed one is refused since {span(lasting)} and the old one goes on: {trouble.sentence}"
+            yield Complaint("config", sentence, "mend it before the next restart, which it would not survive")
         elif lasting > (HELD_LONG if trouble.waiting else FAILS_LONG):
             yield _lasting(trouble, lasting)
 
