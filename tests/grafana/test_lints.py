@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from grafana import influxql
 from grafana.conftest import FILES, PROVISIONING, panels, questions, read
 
 KINDS = {
@@ -34,17 +35,19 @@ KINDS = {
 }
 """What Grafana 12 and later have; those of Angular are gone."""
 
-SOURCES = {
-    source["uid"]: source["type"]
-    for source in yaml.safe_load((PROVISIONING / "datasources" / "pegel.yaml").read_text())["datasources"]
+PROVISIONED = yaml.safe_load((PROVISIONING / "datasources" / "pegel.yaml").read_text(encoding="utf-8"))["datasources"]
+SOURCES = {source["uid"]: source["type"] for source in PROVISIONED}
+LANGUAGES = {
+    source["uid"]: "PromQL" if source["type"] == "prometheus" else source["jsonData"].get("version", "InfluxQL")
+    for source in PROVISIONED
 }
 MEANINGLESS_UNITS = {"", "none"}
 STATES = {"stat", "gauge", "state-timeline", "status-history"}
 
 
-def queries(dashboard: dict[str, Any], kind: str) -> list[tuple[str, str]]:
-    """(place, text) of all queries to sources of a type."""
-    return [(place, text) for place, uid, text in asked(dashboard) if SOURCES[uid] == kind]
+def queries(dashboard: dict[str, Any], *languages: str) -> list[tuple[str, str]]:
+    """(place, text) of all queries in some languages."""
+    return [(place, text) for place, uid, text in asked(dashboard) if LANGUAGES[uid] in languages]
 
 
 def asked(dashboard: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -184,14 +187,14 @@ def test_a_colour_is_also_a_word(dashboard: dict[str, Any]) -> None:
 
 def test_rates_are_as_wide_as_scrapes_want(dashboard: dict[str, Any]) -> None:
     """A fixed range is empty where the scrape interval is longer, and too rough where it is shorter."""
-    for place, text in queries(dashboard, "prometheus"):
+    for place, text in queries(dashboard, "PromQL"):
         for function, width in re.findall(r"\b(i?rate|i?delta|deriv)\([^\[\]]*\[([^\]:]+)", text):
             assert width == "$__rate_interval", f"{place}: {function} over {width}"
 
 
 def test_counters_are_seen_as_growth(dashboard: dict[str, Any]) -> None:
     """A running total by itself says how old it is."""
-    for place, text in queries(dashboard, "prometheus"):
+    for place, text in queries(dashboard, "PromQL"):
         for found in re.finditer(r"\b[a-z_0-9]+_total\b", text):
             before = text[: found.start()]
             inside = re.search(r"\b(rate|irate|increase|resets|changes|present_over_time|absent)\([^()]*$", before)
@@ -200,7 +203,7 @@ def test_counters_are_seen_as_growth(dashboard: dict[str, Any]) -> None:
 
 
 def test_brackets_close(dashboard: dict[str, Any]) -> None:
-    for place, text in [*queries(dashboard, "prometheus"), *queries(dashboard, "influxdb")]:
+    for place, text in queries(dashboard, *LANGUAGES.values()):
         bare = re.sub(r'"(?:[^"\\]|\\.)*"|/\^.*?\$/', "", text)
         for opening, closing in ("()", "[]", "{}"):
             assert bare.count(opening) == bare.count(closing), place
@@ -208,7 +211,7 @@ def test_brackets_close(dashboard: dict[str, Any]) -> None:
 
 def test_flux_asks_the_bucket_of_the_source_within_a_time(dashboard: dict[str, Any]) -> None:
     """A bucket's name in a dashboard works for those who chose the same; without a range a query reads everything."""
-    for place, text in queries(dashboard, "influxdb"):
+    for place, text in queries(dashboard, "Flux"):
         buckets = re.findall(r"bucket: ([^,)]+)", text)
         assert set(buckets) <= {"v.defaultBucket"}, place
         assert text.count("from(bucket:") == text.count("|> range("), place
@@ -216,7 +219,7 @@ def test_flux_asks_the_bucket_of_the_source_within_a_time(dashboard: dict[str, A
 
 def test_flux_knows_only_what_this_server_knows(dashboard: dict[str, Any]) -> None:
     """What passes the type checker and fails when it is run."""
-    for place, text in queries(dashboard, "influxdb"):
+    for place, text in queries(dashboard, "Flux"):
         assert not re.search(r"(?<!\.)\bjoin\(", text), f"{place}: join() knows no left join; join.left() does"
         for package in set(
             re.findall(r"(?<![\w.])(array|date|dict|join|math|regexp|schema|strings|timezone|types)\.", text)
@@ -229,7 +232,7 @@ def test_flux_knows_only_what_this_server_knows(dashboard: dict[str, Any]) -> No
 
 def test_the_biggest_are_chosen_among_all(dashboard: dict[str, Any]) -> None:
     """`limit()` and `top()` cut every table by itself: all must be one table before."""
-    for place, text in queries(dashboard, "influxdb"):
+    for place, text in queries(dashboard, "Flux"):
         for found in re.finditer(r"\|> (?:limit|top|bottom|highestMax)\(n:", text):
             steps = re.findall(r"(?:\|> )?(\w+)\(([^|]*)", text[: found.start()])
             groups = [arguments.strip() for name, arguments in steps if name == "group"]
@@ -237,9 +240,14 @@ def test_the_biggest_are_chosen_among_all(dashboard: dict[str, Any]) -> None:
             assert groups[-1].startswith(")"), f"{place}: cut within groups"
 
 
+def test_influxql_asks_for_what_was_chosen(dashboard: dict[str, Any]) -> None:
+    for place, text in queries(dashboard, "InfluxQL"):
+        assert influxql.faults(text) == [], place
+
+
 def test_variables_are_used_and_known(dashboard: dict[str, Any]) -> None:
     names = {variable["name"] for variable in dashboard["templating"]["list"]}
-    texts = [text for kind in ("prometheus", "influxdb") for _, text in queries(dashboard, kind)]
+    texts = [text for _, text in queries(dashboard, *LANGUAGES.values())]
     own = re.compile(r"\$(?:\{)?(?!__)([a-z]\w*)")
     used = {name for text in texts for name in own.findall(re.sub(r"\$/", "", text))}
     used |= {panel.get("repeat", "") for panel in dashboard["panels"]} - {"", None}
