@@ -34,7 +34,7 @@ def render(dashboard: Dashboard) -> Object:
         "graphTooltip": 1,
         "time": {"from": dashboard.start, "to": "now"},
         "timepicker": picker,
-        "timezone": "browser",
+        "timezone": dashboard.timezone,
         "refresh": dashboard.refresh,
         "links": [_top_link(link) for link in dashboard.links],
         "templating": {"list": [_variable(variable) for variable in dashboard.variables]},

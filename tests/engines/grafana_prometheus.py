@@ -29,6 +29,7 @@ class Look:
         step: Seconds between two points.
         scrape: Seconds between two scrapes.
         variables: What is chosen.
+        offset: Seconds that the dashboard's time zone is ahead of UTC: where its days begin, steps of a day do.
     """
 
     begin: float
@@ -36,6 +37,11 @@ class Look:
     step: int = 60
     scrape: int = SCRAPE
     variables: Mapping[str, str] = field(default_factory=dict)
+    offset: int = 0
+
+    def aligned(self, moment: float) -> float:
+        """The step at or before a moment."""
+        return (moment + self.offset) // self.step * self.step - self.offset
 
 
 @dataclass(frozen=True)
@@ -89,8 +95,7 @@ def ask(server: Prometheus, query: Query, look: Look) -> list[Series]:
     text = substituted(query.expression, look)
     if query.instant:
         return server.query(text, look.end)
-    begin = look.begin // look.step * look.step
-    return server.query_range(text, begin, look.end // look.step * look.step, look.step)
+    return server.query_range(text, look.aligned(look.begin), look.aligned(look.end), look.step)
 
 
 def lines(server: Prometheus, query: Query, look: Look) -> dict[str, dict[float, float]]:

@@ -5,14 +5,16 @@ What they must answer is computed from the page in plain Python, and, where it l
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from engines.conftest import StartPrometheus, program_or_skip
+from engines.grafana import FOLDER
 from engines.grafana_prometheus import Look, ask, choices, lines, numbers, openmetrics, queries, variables
 from engines.pages import GOLDEN, TARGET, Pages, Shown
 from engines.prometheus import QUIET, Prometheus, blocks
@@ -158,7 +160,7 @@ def refused_share() -> dict[str, Any]:
 NUMBERS: dict[str, tuple[Look, Callable[[], dict[str, Any]]]] = {
     # the last minute left the page after 0:18, and the query looks once a minute
     "Is data arriving?": (LOOK, lambda: {"st-01": 128.0}),
-    "Age of the newest record": (LOOK, lambda: {"ookla": 30.0}),
+    "Age of the newest record": (LOOK, lambda: {"ookla on runner:9464": 30.0}),
     "Tests of the last day": (LOOK, lambda: {"st-01": of_day("tests", 0)}),
     "Users of the last day": (LOOK, lambda: {"st-01": of_day("users", 0)}),
     "Tests that were refused": (LOOK, refused_share),
@@ -193,7 +195,13 @@ TOPS: dict[str, tuple[int, Callable[[], Counter[str]]]] = {
 }
 """Bars: how many, and what each must be; of equals any may be there."""
 
-ELSEWHERE = {"Server errors (5xx)", "Busy hours", "Roll-out of app versions A", "Roll-out of app versions B"}
+MOMENTS = {
+    "@Starts of a runner": "runner:9464 was started",
+    "@Changes of a configuration": "runner:9464 took another configuration",
+    "@Refused configurations": "runner:9464 refused a configuration, the former one goes on",
+    "@Log rotations": "The log of ookla rotated",
+}
+ELSEWHERE = {"Server errors (5xx)", "Busy hours", "Roll-out of app versions A", "Roll-out of app versions B", *MOMENTS}
 
 
 # -- tests ------------------------------------------------------------------------------------------------------------
@@ -247,6 +255,39 @@ def test_busy_hours_are_those_of_the_reader(filled: Prometheus) -> None:
         ("0", "3"): hours[0],
         ("1", "3"): hours[1],
     }
+
+
+def test_days_are_drawn_in_utc_since_they_are_counted_so(filled: Prometheus) -> None:
+    """Where the reader's days begin two hours earlier, the page still shows the day before: each bar were wrong."""
+    board = json.loads((FOLDER / f"{UID}.json").read_text(encoding="utf-8"))
+    assert board["timezone"] == "utc"
+    (right,) = lines(filled, EVERY["Users per day"], DAYS).values()
+    (moved,) = lines(filled, EVERY["Users per day"], replace(DAYS, offset=7200)).values()
+    assert right[MIDNIGHT] == of_day("users", 1)
+    assert moved[MIDNIGHT - 7200] == of_day("users", 0)
+
+
+def of_a_runner(instance: str, server: str) -> Iterator[tuple[str, Mapping[str, str], float, float]]:
+    """It was started, took another configuration, refused one, and its log rotated: ten minutes between them."""
+    own = {"job": "runner", "instance": instance}
+    for at in range(BEGIN - 300, BEGIN + 3600, 15):
+        after = (at - BEGIN) // 600
+        yield "ookla_speedtest_minutely_tests", {**own, "server": server}, at, 3
+        yield "pegel_runner_cpu_seconds", own, at, (at - BEGIN) / 100 + (0 if after > 0 else 60)
+        yield "pegel_runner_start_timestamp_seconds", own, at, BEGIN + 600 * min(max(after, 0), 2)
+        yield "pegel_runner_config_refused", own, at, float(after == 3)
+        yield "pegel_noticed_total", {**own, "source": "ookla", "what": "rotations"}, at, float(after >= 4)
+
+
+def test_what_happened_to_the_runner_of_a_server_is_marked(prometheus: StartPrometheus) -> None:
+    """And nothing of a runner that has to do with other servers."""
+    samples = [*of_a_runner("runner:9464", "st-01"), *of_a_runner("other:9464", "st-02")]
+    server = prometheus(samples=openmetrics(iter(samples)))
+    look = replace(LOOK, end=BEGIN + 3600, step=60, variables={"server": "st-01"})
+    for place, (name, told) in enumerate(MOMENTS.items(), 1):
+        (found,) = lines(server, EVERY[name], look).items()
+        assert found[0] == told
+        assert all(BEGIN + 600 * place <= at <= BEGIN + 600 * place + 135 for at in found[1]), name
 
 
 def test_a_roll_out_is_all_users_of_a_day(filled: Prometheus) -> None:

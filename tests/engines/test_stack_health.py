@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from engines.conftest import program_or_skip
-from engines.grafana_prometheus import Look, called, queries, substituted
+from engines.conftest import StartPrometheus, program_or_skip
+from engines.grafana_prometheus import Look, called, lines, openmetrics, queries, substituted
 from engines.influxdb import Server
 from engines.prometheus import Prometheus, Pushgateway, Series
 from stack import catalogue
@@ -31,18 +31,20 @@ ALL = {(uid, name): query for uid in BOARDS for name, query in queries(uid).item
 FROM_ITS_SOURCE = {
     "grafana_http_request_duration_seconds_count": {"status_code"},
     "grafana_http_request_duration_seconds_bucket": {"le"},
-    "grafana_datasource_request_total": {"datasource", "code"},
+    "grafana_plugin_request_total": {"endpoint", "plugin_id", "status"},
 }
-"""What Grafana shows, and its labels; none ran here."""
+"""What Grafana shows, and its labels, as its source says; none ran here."""
 
 SILENT = {
     "Requests per second by answer",
-    "Requests to data sources by answer",
+    "Queries to data sources by answer",
     "Time of an answer",
     "Room on the disks of the runners",
     "Memory by service C",
+    "@Starts of a service",
+    "@Changes of Prometheus' configuration",
 }
-"""Panels without a service behind them here: Grafana and the runner (see test_runner_dashboards)."""
+"""What has nothing to show here: no Grafana and no runner is there (see test_runner_dashboards), nothing began anew."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,44 @@ def test_figures_are_those_of_the_services(services: Scene) -> None:
     (refused,) = services.ask("Age of pushes B")
     assert refused.value == 0
     assert "status 400" in services.shown("Remote writes per second by answer")
+
+
+BEGIN = 1_772_582_400
+CHANGED, RESTARTED = BEGIN + 600, BEGIN + 1200
+
+
+def lives() -> Iterator[tuple[str, Mapping[str, str], float, float]]:
+    """A Prometheus that takes another configuration, and is restarted with an InfluxDB later."""
+    prometheus = {"job": "prometheus", "instance": "prometheus:9090"}
+    influxdb = {"job": "influxdb", "instance": "influxdb:8086"}
+    for moment in range(BEGIN - 300, BEGIN + 1800, 15):
+        born = RESTARTED if moment >= RESTARTED else BEGIN - 900
+        loaded = max(born, CHANGED) if moment >= CHANGED else born
+        yield "process_start_time_seconds", prometheus, moment, born
+        yield "prometheus_config_last_reload_success_timestamp_seconds", prometheus, moment, loaded
+        yield "influxdb_uptime_seconds", influxdb, moment, moment - born
+
+
+@pytest.mark.parametrize(
+    ("name", "moment", "told"),
+    [
+        ("@Starts of a service", RESTARTED, {"prometheus was started", "influxdb was started"}),
+        ("@Changes of Prometheus' configuration", CHANGED, {"prometheus took its configuration anew"}),
+    ],
+)
+def test_what_happens_to_a_service_is_marked_then(
+    prometheus: StartPrometheus, name: str, moment: int, told: set[str]
+) -> None:
+    """A restart reads the configuration, too, and is no change of it."""
+    server = prometheus(samples=openmetrics(lives()))
+    found = lines(server, EVERY[name], replace(LOOK, begin=BEGIN, end=BEGIN + 1800))
+    assert set(found) == told
+    assert all(moment <= time <= moment + 135 for values in found.values() for time in values)
+
+
+def test_services_tell_when_they_began(services: Scene) -> None:
+    for name in ("process_start_time_seconds", "influxdb_uptime_seconds"):
+        assert services.server.query(name, services.moment), name
 
 
 # -- what dashboards ask for exists ------------------------------------------------------------------------------------

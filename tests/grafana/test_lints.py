@@ -202,6 +202,25 @@ def test_counters_are_seen_as_growth(dashboard: dict[str, Any]) -> None:
             assert inside or grouped, f"{place}: {found[0]} without rate or increase"
 
 
+def test_days_of_prometheus_are_days_of_utc(dashboard: dict[str, Any]) -> None:
+    """Grafana begins a step of a day where the reader's day begins; ours begin in UTC."""
+    daily = [panel["title"] for panel in questions(dashboard) if panel.get("interval") == "1d"]
+    assert not daily or dashboard["timezone"] == "utc"
+
+
+def test_the_minute_in_progress_is_left_out(dashboard: dict[str, Any]) -> None:
+    """InfluxDB has it as far as it is counted, so each chart would end in a fall."""
+    if queries(dashboard, "Flux", "InfluxQL"):
+        assert dashboard["timepicker"]["nowDelay"] == "2m"
+
+
+def test_bars_are_rates(dashboard: dict[str, Any]) -> None:
+    """What is looked at is wider than a step: growth of each step would be counted several times in a sum of bars."""
+    for panel in questions(dashboard):
+        for target in panel["targets"]:
+            assert "increase(" not in target.get("expr", "") or target["instant"], panel["title"]
+
+
 def test_brackets_close(dashboard: dict[str, Any]) -> None:
     for place, text in queries(dashboard, *LANGUAGES.values()):
         bare = re.sub(r'"(?:[^"\\]|\\.)*"|/\^.*?\$/', "", text)
@@ -289,6 +308,19 @@ def test_links_lead_to_dashboards_that_exist(dashboard: dict[str, Any]) -> None:
             variables = {one["name"] for one in known[found[1]]["templating"]["list"]}
             given = set(re.findall(r"var-(\w+)=|\$\{(\w+):queryparam\}", found[2] or ""))
             assert {name for pair in given for name in pair if name} <= variables, url
+
+
+def test_every_dashboard_is_reached_from_the_first_and_leads_back() -> None:
+    documents = {file.stem: read(file) for file in FILES}
+    ways = {
+        uid: {found[1] for url in addresses(document) if (found := re.match(r"/d/([a-z0-9-]+)", url))}
+        for uid, document in documents.items()
+    }
+    reached = {"overview"}
+    for _ in ways:
+        reached |= {uid for one in reached for uid in ways[one]}
+    assert reached == set(documents)
+    assert [uid for uid in documents if uid != "overview" and "overview" not in ways[uid]] == []
 
 
 def test_links_take_the_time_along(dashboard: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dashboards.model import Dashboard, Level, Link, Row
 from dashboards.panels import promql, stat, timeseries
+from dashboards.runner.moments import moments
 from dashboards.services.all import ALERTS_FIRING, RUNNERS_UP, UP, alerts_table
 
 NO_JOB = "This job does not run here; `pegel init --preset ookla` begins one."
@@ -32,8 +33,8 @@ SPEED_TESTS = Row(
     [
         stat(
             title="Speed tests: alive?",
-            description="By the time, in seconds, since minutes of a server were last on the page of a runner. They "
-            "stay there for five minutes, so a log that ends now is told in six.",
+            description="By the time, in seconds, from the last minutes of a server on the page of a runner to the end "
+            "of the chosen time. They stay there for five minutes, so a log that ends now is told in six.",
             targets=[promql(ALIVE, "{{server}}", instant=True)],
             unit="s",
             no_value=NO_JOB,
@@ -44,9 +45,10 @@ SPEED_TESTS = Row(
             links=TO_JOB,
         ),
         stat(
-            title="Speed tests: fresh?",
-            description="By the age, in seconds, of the newest record that was counted. A click leads to the source.",
-            targets=[promql(FRESH, "{{source}}", instant=True)],
+            title="Runners with speed tests: fresh?",
+            description="By the age, in seconds, of the newest record of each source of a runner that has speed tests. "
+            "A click leads to the source.",
+            targets=[promql(FRESH, "{{source}} on {{instance}}", instant=True)],
             unit="s",
             no_value=NO_JOB,
             names=True,
@@ -117,6 +119,7 @@ DASHBOARD = Dashboard(
     question="Is every job alive and fresh, and is the stack well?",
     tags=["pegel"],
     rows=[SPEED_TESTS, RUNNERS, STACK],
+    annotations=moments(),
     links=[
         Link("Ookla speed tests", "/d/ookla"),
         Link("Ookla speed tests (Prometheus)", "/d/ookla-prometheus"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dashboards.fragments import NAMES, NAMES_NEED, biggest, points
+from dashboards.fragments import NAMES, NAMES_NEED, WHOLE, biggest, points
 from dashboards.model import Json, Link, Override, Row
 from dashboards.ookla import NAME, NOBODY, SUM
 from dashboards.panels import flux, table, timeseries
 
 TESTS = points("ookla_speedtest_asn_minutely", "tests")
+TESTS_IN_WINDOWS = points("ookla_speedtest_asn_minutely", "tests", within=WHOLE)
 HELLOS = points("ookla_speedtest_hello_minutely", "records")
 
 TOP = f"""
@@ -36,7 +37,7 @@ import "strings"
 
 {NAMES}
 minutes = float(v: int(v: v.windowPeriod)) / 60000000000.0
-tests = {TESTS}
+tests = {TESTS_IN_WINDOWS}
     |> group(columns: ["asn"])
 leading = tests
     |> sum()
@@ -95,9 +96,11 @@ REFUSED = f"""
 """
 
 REFUSED_OVER_TIME = f"""
+import "date"
+
 minutes = float(v: int(v: v.windowPeriod)) / 60000000000.0
 
-{points("ookla_speedtest_hello_minutely", "records", 'r.status != "200"')}
+{points("ookla_speedtest_hello_minutely", "records", 'r.status != "200"', within=WHOLE)}
     |> group(columns: ["status"])
     |> aggregateWindow(every: v.windowPeriod, fn: sum, timeSrc: "_start")
     |> fill(value: 0)

@@ -11,10 +11,10 @@ NOBODY = "No data: no test in this time, or none with a readable token."
 
 SERVERS = 'server=~"$server"'
 
-MEAN = "A point is the mean of the minutes around it; a gap is a time without any record."
+MEAN = "A point is the mean of the minutes around it; a gap begins five minutes after the last record."
 ROUGH = (
-    "The page of a runner shows a label for five minutes after its last minute, so those that are seldom there are "
-    "shown too large; InfluxDB has the exact sums."
+    "The page of a runner shows a label for five minutes after its last minute, and the mean is that of the times when "
+    "it is there; so those that are seldom there are shown too large. InfluxDB has the exact sums."
 )
 
 

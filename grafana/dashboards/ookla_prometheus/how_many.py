@@ -5,11 +5,7 @@ from __future__ import annotations
 from dashboards.model import Json, Override, Panel, Row
 from dashboards.ookla_prometheus import MEAN, NOTHING, mean, of_days, shown
 from dashboards.panels import promql, table, timeseries
-
-BEFORE = Override(
-    "/the day before$/",
-    {"custom.lineStyle": {"dash": [8, 8], "fill": "dash"}, "custom.fillOpacity": 0, "custom.lineWidth": 1},
-)
+from dashboards.speedtests import BEFORE
 
 
 def minutes(title: str, value: str, means: str) -> Panel:

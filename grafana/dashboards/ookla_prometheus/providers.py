@@ -66,7 +66,7 @@ OVER_TIME = [promql(named(LEADING), "{{asname}}"), promql(OTHERS, "all others")]
 OVER_TIME_PANEL = timeseries(
     title="Tests per minute by provider",
     description=f"The ten biggest of the chosen time, and all others together. {MEAN} A provider that falls to "
-    "nothing is an outage of its own.",
+    f"nothing is an outage of its own. {ROUGH}",
     targets=OVER_TIME,
     unit="short",
     no_value=NOBODY,
@@ -75,7 +75,8 @@ OVER_TIME_PANEL = timeseries(
 )
 SHARE_PANEL = timeseries(
     title="Share of all tests by provider",
-    description="The same, as shares: a provider that disappears shows here even at night, when all have few tests.",
+    description="The same, as shares: a provider that disappears shows here even at night, when all have few tests. "
+    + ROUGH,
     targets=OVER_TIME,
     unit="short",
     no_value=NOBODY,
@@ -84,7 +85,7 @@ SHARE_PANEL = timeseries(
 )
 REFUSED_PANEL = timeseries(
     title="Refused HI records per minute by status",
-    description=f"HI records with another status than 200: what clients were told. {MEAN}",
+    description=f"HI records with another status than 200: what clients were told. {MEAN} {ROUGH}",
     targets=[promql(mean(HELLOS, REFUSALS, by="status"), "status {{status}}")],
     unit="short",
     no_value="None was refused in this time.",

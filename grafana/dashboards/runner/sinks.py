@@ -70,7 +70,7 @@ SINKS = Row(
             minimum=0,
         ),
         timeseries(
-            title="Dead letters by reason",
+            title="Dead letters per minute by reason",
             description="Points that a store refused for good. They are kept: `pegel sinks` lists, retries, discards.",
             targets=[promql(grown("pegel_dead_letters_total", "sink, reason", OF_SINK), "{{sink}}: {{reason}}")],
             unit="short",
@@ -80,7 +80,7 @@ SINKS = Row(
             minimum=0,
         ),
         timeseries(
-            title="Points dropped",
+            title="Points dropped per minute",
             description="Too old, or too many, or letters that took too much room: this store has a gap.",
             targets=[
                 promql(grown("pegel_outbox_dropped_total", "sink", OF_SINK), "{{sink}}: before they were sent"),

@@ -88,7 +88,7 @@ SOURCES = Row(
             minimum=0,
         ),
         timeseries(
-            title="Rejected lines by reason",
+            title="Rejected lines per minute by reason",
             description="Lines that are no records of the declared format. `pegel explain` shows why one is none.",
             targets=[promql(grown("pegel_rejects_total", "source, reason", OF_SOURCE), "{{source}}: {{reason}}")],
             unit="short",
@@ -98,7 +98,7 @@ SOURCES = Row(
             minimum=0,
         ),
         timeseries(
-            title="Noticed about files",
+            title="Noticed about files, per minute",
             description="Rotations are usual; what is lost, quarantined, ambiguous or cut off is told by an alert.",
             targets=[promql(grown("pegel_noticed_total", "source, what", OF_SOURCE), "{{source}}: {{what}}")],
             unit="short",
