@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.proxy import Exchange, Reply
+from engines.proxy import Exchange, Fault, Reply, passing
 from stack.bootstrapping import SCRIPT, Stack, fresh
 from stack.project import ROOT
 
@@ -82,10 +82,64 @@ def test_a_lost_token_is_made_anew_and_the_old_one_ends(stack: Stack, lost: str)
     else:
         path.write_text("" if lost == "emptied" else "abc")
     done = stack.start()
-    assert "token runner-write was lost or refused" in done.stderr
+    assert "token runner-write was lost, refused or has other rights" in done.stderr
     assert [line.split("/")[0] for line in stack.written()] == ["DELETE ", "POST "]
     assert not stack.may_write(old, "telemetry")
     assert stack.may_write(stack.token("runner-write"), "telemetry")
+
+
+def test_rights_follow_what_the_script_says(stack: Stack) -> None:
+    """A bucket that was deleted has another id when it is made again: the old tokens are valid, and may write nowhere.
+
+    So it is with a later version that gives somebody one more bucket.
+    """
+    stack.start()
+    found = stack.server.call("GET", "/api/v2/buckets").json()["buckets"]
+    ids = {one["name"]: one["id"] for one in found}
+    for name in ("telemetry", "jitsi"):
+        assert stack.status(stack.server.operator, "DELETE", f"/api/v2/buckets/{ids[name]}") == 204
+    old, password = stack.token("runner-write"), stack.token("jitsi-v1-password")
+    done = stack.start()
+    assert done.returncode == 0
+    assert "token runner-write was lost, refused or has other rights" in done.stderr
+    assert stack.may_write(stack.token("runner-write"), "telemetry")
+    assert stack.may_read(stack.token("grafana-read"), "jitsi")
+    assert stack.status(old, "GET", "/api/v2/buckets") == 401
+    assert stack.token("jitsi-v1-password") == password
+    assert stack.version1(password, "POST", "/write?db=jitsi&precision=s", b"m v=1i") == 204
+    stack.start()
+    assert stack.written() == []
+
+
+def while_starting(path: str, times: int) -> Fault:
+    """A server that says 503 to the first requests for a path."""
+    left = iter(range(times))
+
+    def answer(exchange: Exchange) -> None:
+        if exchange.request.path.startswith(path) and next(left, None) is not None:
+            exchange.answer(Reply(503, b'{"status": "starting"}').text())
+        else:
+            passing(exchange)
+
+    return answer
+
+
+def test_a_server_that_is_still_starting_is_waited_for(stack: Stack) -> None:
+    """Some versions answer for their health long before they can do anything."""
+    stack.proxy.otherwise = while_starting("/api/v2/setup", 2)
+    assert stack.start().returncode == 0
+
+
+def test_an_error_of_the_server_is_no_refusal_of_a_token(stack: Stack) -> None:
+    """Else the token is made anew, and Grafana asks with the old one until somebody restarts it."""
+    stack.start()
+    before = {name: stack.token(name) for name in TOKENS}
+    stack.proxy.otherwise = while_starting("/api/v2/buckets?limit=1", 1)
+    done = stack.start()
+    assert (done.returncode, stack.written()) == (1, [])
+    assert "InfluxDB answered 503 about token runner-write" in done.stderr
+    assert {name: stack.token(name) for name in TOKENS} == before
+    assert stack.start().returncode == 0
 
 
 def test_tokens_of_a_person_are_left_alone(stack: Stack) -> None:
