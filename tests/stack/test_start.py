@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -176,8 +177,9 @@ def healthy(port: int, path: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize(("answer", "code"), [(b"200 OK", 0), (b"503 Service Unavailable", 1), (b"421 No", 1)])
-def test_a_runner_is_as_healthy_as_it_says(answer: bytes, code: int) -> None:
+@contextmanager
+def answering(answer: bytes) -> Iterator[int]:
+    """Somebody who answers once; yields his port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -188,19 +190,39 @@ def test_a_runner_is_as_healthy_as_it_says(answer: bytes, code: int) -> None:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        done = healthy(server.getsockname()[1])
+        yield server.getsockname()[1]
         thread.join()
+
+
+def command(directory: Path, code: int) -> str:
+    """A search path with a `pegel` that says what it is asked."""
+    pegel = directory / "pegel"
+    pegel.write_text(f'#!/bin/sh\necho "$1"\nexit {code}\n')
+    pegel.chmod(0o755)
+    return f"{directory}:/usr/bin:/bin"
+
+
+@pytest.mark.parametrize(("answer", "code"), [(b"200 OK", 0), (b"503 Service Unavailable", 1)])
+def test_a_runner_is_as_healthy_as_it_says(answer: bytes, code: int) -> None:
+    with answering(answer) as port:
+        done = healthy(port)
     assert (done.returncode, done.stdout) == (code, "the why\n")
 
 
 @pytest.mark.parametrize("code", [0, 1])
+@pytest.mark.parametrize("answer", [b"401 Unauthorized", b"421 Misdirected Request", b"404 Not Found", b""])
+def test_a_runner_that_does_not_tell_us_is_asked_by_its_command(answer: bytes, code: int, tmp_path: Path) -> None:
+    """A page with a token asks for it; a container must not be ill because of that."""
+    with answering(answer) as port:
+        done = healthy(port, command(tmp_path, code))
+    assert (done.returncode, done.stdout) == (code, "status\n")
+
+
+@pytest.mark.parametrize("code", [0, 1])
 def test_a_runner_that_does_not_listen_is_asked_by_its_command(code: int, tmp_path: Path) -> None:
-    pegel = tmp_path / "pegel"
-    pegel.write_text(f'#!/bin/sh\necho "$1"\nexit {code}\n')
-    pegel.chmod(0o755)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    done = healthy(port, f"{tmp_path}:/usr/bin:/bin")
+    done = healthy(port, command(tmp_path, code))
     assert (done.returncode, done.stdout) == (code, "status\n")
 
 
