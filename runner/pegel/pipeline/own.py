@@ -59,7 +59,7 @@ class OwnMetrics:
         self._begun = now
         self._refused = refused
         self._minute: int | None = None
-        self._counters: dict[tuple[str, str], int] = {}
+        self._counters: dict[tuple[str, str], int] | None = None
         self._told: tuple[int, dict[tuple[str, str], int]] | None = None
 
     def due(self, now: int) -> bool:
@@ -112,8 +112,8 @@ class OwnMetrics:
 
     def _growth(self, counters: Mapping[tuple[str, str], int]) -> list[_Made]:
         """What the state counted since the last minute, as increments."""
-        before = self._counters
-        grown = {place: value - before.get(place, 0) for place, value in counters.items()} if before else {}
+        before = counters if self._counters is None else self._counters
+        grown = {place: value - before.get(place, 0) for place, value in counters.items()}
         return [_counted(place, growth) for place, growth in grown.items() if growth]
 
     def _metrics(self, metrics: Sequence[LiveMetric]) -> list[_Made]:
