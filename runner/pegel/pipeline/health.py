@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pegel.metrics.definition import Metric
+from pegel.pipeline.holding import holder
 from pegel.plan import Plan
 from pegel.state.bulletin import Said, Trouble
 from pegel.units import show_size
@@ -222,9 +223,9 @@ def _metrics(vitals: Vitals) -> Iterator[Complaint]:
             continue
         behind = max(one["newest"] for one in mine) / 1e6 - mark / 1e6
         if behind > HELD_LONG:
-            oldest = min(mine, key=lambda one: int(one["newest"]))
-            sentence = f"its windows are {span(behind)} behind the newest record: they wait for {oldest['partition']}"
-            yield Complaint(f"metric {metric.name}", sentence, "it goes on when that was read, or is idle")
+            held = holder(metric, vitals)
+            sentence = f"its windows are {span(behind)} behind the newest record: they wait for {held.what}"
+            yield Complaint(f"metric {metric.name}", sentence, held.advice)
 
 
 def _too_late(metric: Metric, vitals: Vitals) -> Iterator[Complaint]:

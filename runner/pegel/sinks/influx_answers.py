@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 
 from pegel.errors import Fault, Retryable
+from pegel.sinks.clocks import moment
 from pegel.sinks.posting import Reply
 from pegel.sinks.safe_text import clean
 
@@ -61,17 +61,13 @@ def trouble(reply: Reply, url: str, bucket: str) -> Retryable:
     return Retryable(sentence, after, unsure=unsure)
 
 
-def skew(reply: Reply, now: float) -> float | None:
-    """Seconds that `now` is ahead of the server's clock; None if it does not tell the time."""
-    theirs = _time(reply.headers.get("date", ""))
-    return None if theirs is None else now - theirs
-
-
 def _sentence(reply: Reply, url: str, bucket: str) -> str:
     said = clean(_message(reply), MAX_MESSAGE)
     status = reply.status
     if status == 401:
         return f'{url} does not know the token (401); give one that may write to the bucket "{bucket}"'
+    if status == 403 and ("inactive" in said or "expired" in said):
+        return f"the token is no longer good (403: {said}); activate it, or make a new one"
     if status == 403:
         return f'the token may not write to the bucket "{bucket}" (403: {said}); give it that right'
     if status == 404 and said:
@@ -123,14 +119,7 @@ def _retry_after(reply: Reply) -> float | None:
     text = reply.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return min(float(text[:9]), _LONGEST_WAIT)
-    until, now = _time(text), _time(reply.headers.get("date", ""))
+    until, now = moment(text), moment(reply.headers.get("date", ""))
     if until is None or now is None:
         return None
     return min(max(0.0, until - now), _LONGEST_WAIT)
-
-
-def _time(text: str) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, OverflowError):
-        return None

@@ -11,6 +11,7 @@ from typing import Any
 
 from pegel.errors import StateError
 from pegel.state import snapshots
+from pegel.state.claims import first_key
 from pegel.state.letters import Letters
 from pegel.state.place import database
 from pegel.state.schema import MIGRATIONS
@@ -106,12 +107,15 @@ def _metrics(connection: sqlite3.Connection) -> list[dict[str, Any]]:
             "select count(*) from series where metric = ? and retired is null", (number,)
         ).fetchone()
         exists = connection.execute("select 1 from sqlite_schema where name = ?", (f"panes_{number}",)).fetchone()
-        panes, records = 0, 0
+        panes, records, oldest, newest = 0, 0, None, None
         if exists:
-            panes, records = connection.execute(
-                f"select count(distinct pane), coalesce(sum(records), 0) from panes_{number} where pane > {TOTAL}"
+            panes, records, oldest, newest = connection.execute(
+                "select count(distinct pane), coalesce(sum(records), 0), min(pane), max(pane)"
+                f" from panes_{number} where pane > {TOTAL}"
             ).fetchone()
-        found.append({**dict(row), "series": series, "windows": panes, "records_in_windows": records})
+        shown = connection.execute("select value from meta where name = ?", (first_key(row["name"]),)).fetchone()
+        counted = {"windows": panes, "records_in_windows": records, "oldest": oldest, "newest": newest}
+        found.append({**dict(row), "series": series, **counted, "first_shown": int(shown[0]) if shown else None})
     return found
 
 
@@ -127,7 +131,15 @@ def _sinks(connection: sqlite3.Connection) -> list[dict[str, Any]]:
     for one in Letters(connection).counted():
         entry = found.setdefault(one.sink, _sink(one.sink))
         entry["dead_letters"] += one.points
-        entry["reasons"].append({"reason": one.reason, "points": one.points, "first": one.first, "last": one.last})
+        entry["reasons"].append(
+            {
+                "reason": one.reason,
+                "points": one.points,
+                "first": one.first,
+                "last": one.last,
+                "metrics": list(one.metrics),
+            }
+        )
     return sorted(found.values(), key=lambda entry: entry["name"])
 
 

@@ -1,0 +1,95 @@
+"""The addresses at which a runner listens, as `pegel doctor` finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pegel.cli.doctor_pages import fetched
+from pegel.cli.findings import Finding
+from pegel.cli.listeners import Taken, is_taken, listener, refusal
+from pegel.errors import Retryable
+from pegel.listening import Address, Endpoint
+from pegel.pipeline.health import ago, span
+from pegel.plan import Plan
+
+_UNVISITED = 600.0
+"""Seconds without a visit after which nobody can be scraping a page."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What of the ports of a machine is looked at, so that a test can invent some."""
+
+    refusal: Callable[[Address], OSError | None] = refusal
+    listener: Callable[[int], Taken | None] = listener
+    fetched: Callable[[Endpoint], Mapping[str, float | None]] = fetched
+
+
+def port_findings(plan: Plan, ports: Ports, runner: int | None, age: float, now: float) -> Iterator[Finding]:
+    """For each address of the plan: free, the runner's own, or somebody else's; and whether its pages are fetched.
+
+    Args:
+        plan: What listens.
+        ports: Of this machine.
+        runner: The process that runs on the plan's state.
+        age: Seconds for which it has run.
+        now: Seconds since 1970.
+    """
+    by_address: dict[Address, list[Endpoint]] = {}
+    for endpoint in plan.endpoints():
+        if endpoint.address.port:  # 0 is whichever is free
+            by_address.setdefault(endpoint.address, []).append(endpoint)
+    for address, endpoints in by_address.items():
+        found = _look(address, ports, runner)
+        if found is None:
+            yield from _visits(endpoints, ports, age, now)
+        else:
+            yield found
+
+
+def _look(address: Address, ports: Ports, runner: int | None) -> Finding | None:
+    """What is wrong with an address, or that it is free; None if the runner listens there."""
+    part = f"port {address}"
+    error = ports.refusal(address)
+    if error is None:
+        if runner is None:
+            return Finding("ok", part, "free")
+        sentence = f"the runner (process {runner}) does not listen here: it runs another configuration than this one"
+        return Finding("problem", part, sentence, "its log says whether the changed one is refused; pegel status, too")
+    if not is_taken(error):
+        advice = "as `listen` of the sink: an address of this machine, 0.0.0.0 for all; ports below 1024 are root's"
+        return Finding("problem", part, f"nobody can listen here: {error.strerror or error}", advice)
+    taken = ports.listener(address.port) or Taken()
+    if runner is not None and taken.process in (runner, None):
+        return None
+    advice = f'end it, or write another port as `listen` of the sink; as root: ss -ltnp "sport = :{address.port}"'
+    return Finding("problem", part, f"it is taken by {taken}", advice)
+
+
+def _visits(endpoints: Sequence[Endpoint], ports: Ports, age: float, now: float) -> Iterator[Finding]:
+    """Whether anybody fetches the pages that the runner serves."""
+    address = endpoints[0].address
+    part = f"port {address}"
+    try:
+        last = ports.fetched(endpoints[0])
+    except Retryable as error:
+        yield Finding("problem", part, str(error), "is it this runner that listens there? pegel status")
+        return
+    for endpoint in endpoints:
+        when = last.get(f"{address}{endpoint.path}")
+        if when is not None and now - when <= _UNVISITED:
+            yield Finding("ok", part, f"the runner answers, {endpoint.path} was fetched {ago(now - when)}")
+            continue
+        if when is None and age <= _UNVISITED:
+            yield Finding("ok", part, f"the runner answers; it began {ago(age)}, {endpoint.path} was not fetched yet")
+            continue
+        since = f"since it began {ago(age)}" if when is None else f"since {span(now - when)}"
+        sentence = f"nobody has fetched {endpoint.path} {since}"
+        advice = f"does Prometheus have this target (its page Status, Targets)? It must call it {_names(endpoint)}"
+        yield Finding("note", part, sentence, advice)
+
+
+def _names(endpoint: Endpoint) -> str:
+    """By which names a scraper may call the runner: whoever uses another one gets 421."""
+    return " or ".join(dict.fromkeys([f"{endpoint.address}", *endpoint.hosts])) + " (`hosts`)"
