@@ -19,6 +19,10 @@ SCRAPE = 15
 """Seconds between two scrapes, as the data source is told."""
 
 
+SECONDS = {"": 0, "1m": 60, "1h": 3600, "1d": 86400}
+"""Intervals that panels have."""
+
+
 @dataclass(frozen=True)
 class Look:
     """What a reader looks at.
@@ -52,11 +56,13 @@ class Query:
         expression: As it is written.
         legend: What a series of it is called.
         instant: Whether it is asked at the end of the time range alone.
+        least: The least seconds between two points, if its panel says so.
     """
 
     expression: str
     legend: str = ""
     instant: bool = False
+    least: int = 0
 
 
 def queries(uid: str) -> dict[str, Query]:
@@ -67,7 +73,8 @@ def queries(uid: str) -> dict[str, Query]:
         targets = panel.get("targets", [])
         for target in targets:
             name = panel["title"] + (f" {target['refId']}" if len(targets) > 1 else "")
-            found[name] = Query(target["expr"], target["legendFormat"], target["instant"])
+            least = SECONDS[panel.get("interval", "")]
+            found[name] = Query(target["expr"], target["legendFormat"], target["instant"], least)
     for annotation in document["annotations"]["list"]:
         found[f"@{annotation['name']}"] = Query(annotation["expr"], annotation["textFormat"])
     return found

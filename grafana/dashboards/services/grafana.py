@@ -6,7 +6,11 @@ from dashboards.model import Row
 from dashboards.services import curve
 
 QUERIES = 'grafana_plugin_request_total{endpoint="queryData"}'
-BUCKETS = "rate(grafana_http_request_duration_seconds_bucket[$__rate_interval])"
+# A mean, for a quantile over 30 days would read eleven buckets of every address that Grafana has.
+TIME = (
+    "sum(rate(grafana_http_request_duration_seconds_sum[$__rate_interval]))"
+    " / sum(rate(grafana_http_request_duration_seconds_count[$__rate_interval]))"
+)
 
 GRAFANA = Row(
     "Grafana",
@@ -32,13 +36,10 @@ GRAFANA = Row(
             no_value="Nobody has looked at a dashboard so far.",
         ),
         curve(
-            "Time of an answer",
-            "Nine of ten requests of browsers are faster.",
+            "Mean time of an answer",
+            "Of the requests of browsers; those that wait for a data source among them.",
             "s",
-            (
-                f"histogram_quantile(0.9, sum by (le) ({BUCKETS}))",
-                "9 of 10",
-            ),
+            (TIME, "mean"),
         ),
     ],
 )
