@@ -129,12 +129,12 @@ AT_THE_END: dict[tuple[str, str], dict[str, Any]] = {
     ("overview", "Runners with speed tests: fresh?"): {OF_SOURCE: 42},
     ("overview", "Speed tests per minute"): {"st-01": 6},
     ("overview", "Runners"): {RUNNER: 1, "gone:9464": 0},
-    ("overview", "What does not work"): {"": 2},
+    ("overview", "What does not work?"): {"": 2},
     ("overview", "Points waiting"): {"": 12},
     ("overview", "Dead letters"): {"": 3},
     ("overview", "Services"): {"prometheus": 1, "influxdb": 1, "grafana": 0},
     ("overview", "Alerts firing"): {"": 1},
-    ("overview", "Which alerts fire"): {"TargetDown": 1},
+    ("overview", "Which alerts fire?"): {"TargetDown": 1},
 }
 """What each panel shows at the end, by what its series are called; rows of tables by what they are about."""
 
@@ -201,7 +201,7 @@ def test_an_alert_says_what_it_is_about(prometheus: StartPrometheus) -> None:
     fell = {**alert, "alertname": "OoklaTestsFell", "server": "st-01", "asn": "64496"}
     fired = [{**failing, "sink": "influx"}, {**failing, "sink": "file"}, fell]
     server = prometheus(samples=openmetrics(("ALERTS", labels, END - 5.0, 1.0) for labels in fired))
-    found = ask(server, EVERY["overview", "Which alerts fire"], LOOK)
+    found = ask(server, EVERY["overview", "Which alerts fire?"], LOOK)
     told = [(one.labels["alertname"], one.labels["about"].split(), one.labels.get("instance")) for one in found]
     assert sorted(told) == [
         ("OoklaTestsFell", ["st-01", "64496"], None),
@@ -214,7 +214,7 @@ def test_a_runner_that_only_watches_itself_has_nothing_that_fails(prometheus: St
     """The default configuration of the stack: no source, and the home page must not be empty."""
     text = openmetrics(iter([("pegel_runner_commits", HERE, END - 5.0, 1.0)]))
     server = prometheus(samples=text)
-    (found,) = ask(server, EVERY["overview", "What does not work"], LOOK)
+    (found,) = ask(server, EVERY["overview", "What does not work?"], LOOK)
     assert found.value == 0
 
 

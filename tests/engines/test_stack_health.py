@@ -147,7 +147,7 @@ def test_what_is_down_is_down(services: Scene) -> None:
 
 
 def test_alerts_that_fire_are_counted_and_named(services: Scene) -> None:
-    firing = services.ask("Which alerts fire")
+    firing = services.ask("Which alerts fire?")
     names = {one.labels["alertname"]: one.labels["severity"] for one in firing}
     assert names == {"PrometheusRemoteWriteRejected": "warning"}
     assert services.shown("Alerts firing") == {"__auto": 1}

@@ -137,6 +137,14 @@ def test_titles_are_given_once(dashboard: dict[str, Any]) -> None:
     assert not [title for title, count in titles.items() if count > 1]
 
 
+def test_no_line_has_a_hole(dashboard: dict[str, Any]) -> None:
+    """On a wall a hole looks like a panel that did not load."""
+    widths: Counter[int] = Counter()
+    for panel in dashboard["panels"]:
+        widths[panel["gridPos"]["y"]] += panel["gridPos"]["w"]
+    assert {y: width for y, width in widths.items() if width != 24} == {}
+
+
 def test_nothing_overlaps_or_leaves_the_grid(dashboard: dict[str, Any]) -> None:
     taken: set[tuple[int, int]] = set()
     for panel in dashboard["panels"]:

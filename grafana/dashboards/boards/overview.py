@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dashboards.model import Dashboard, Level, Link, Row
 from dashboards.panels import promql, stat, timeseries
 from dashboards.runner.moments import moments
@@ -75,7 +77,7 @@ RUNNERS = Row(
     [
         RUNNERS_UP,
         stat(
-            title="What does not work",
+            title="What does not work?",
             description="Sources and sinks that fail at the moment, on all runners.",
             targets=[
                 promql(
@@ -111,7 +113,7 @@ RUNNERS = Row(
         ),
     ],
 )
-STACK = Row("The stack", [UP, ALERTS_FIRING, alerts_table("Which alerts fire", 24, 7)])
+STACK = Row("The stack", [replace(UP, width=18), ALERTS_FIRING, alerts_table("Which alerts fire?", 24, 7)])
 
 DASHBOARD = Dashboard(
     uid="overview",

@@ -116,6 +116,8 @@ DAYS = timeseries(
     label=SERVER,
     bars=True,
     minimum=0,
+    width=24,
+    height=7,
 )
 
 WEEK = ("hour", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -131,7 +133,7 @@ BUSY = table(
     minimum=0,
     width=24,
     height=22,
-    custom={"cellOptions": {"type": "color-background", "mode": "basic"}, "align": "center"},
+    custom={"cellOptions": {"type": "color-background", "mode": "basic"}, "align": "center", "minWidth": 45},
     overrides=[
         Override(
             "hour",

@@ -53,6 +53,8 @@ DAYS = timeseries(
     no_value="No day yet: the first ends at midnight UTC.",
     bars=True,
     minimum=0,
+    width=24,
+    height=7,
     interval="1d",
     looks_back="30d",
 )
@@ -83,7 +85,7 @@ BUSY = table(
     minimum=0,
     width=24,
     height=22,
-    custom={"cellOptions": {"type": "color-background", "mode": "basic"}, "align": "center"},
+    custom={"cellOptions": {"type": "color-background", "mode": "basic"}, "align": "center", "minWidth": 45},
     overrides=[Override("Hour", {"custom.cellOptions": {"type": "auto"}, "custom.width": 70})],
     transformations=[
         {

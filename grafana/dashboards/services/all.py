@@ -92,9 +92,9 @@ SERVICES = Row(
         UP,
         RUNNERS_UP,
         ALERTS_FIRING,
-        alerts_table("Which alerts fire", 12, 9),
+        alerts_table("Which alerts fire?", 12, 9),
         state_timeline(
-            title="When they answered",
+            title="When did they answer?",
             description="A gap is a time without Prometheus.",
             targets=[promql("min by (job, instance) (up)", "{{job}} {{instance}}")],
             unit="short",

@@ -62,6 +62,7 @@ PROMETHEUS = Row(
             "All that come in: scraped, written remotely, and made by rules.",
             "ops",
             ("sum by (type) (rate(prometheus_tsdb_head_samples_appended_total[$__rate_interval]))", "{{type}}"),
+            width=12,
         ),
         curve(
             "Remote writes per second by answer",
@@ -72,6 +73,7 @@ PROMETHEUS = Row(
                 "status {{code}}",
             ),
             no_value="Nobody has written remotely.",
+            width=12,
         ),
         curve(
             "What goes wrong in Prometheus, per minute",
