@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.recipes import HERE, DebianPackages, GoWithRust, NodeModule, Recipe
+from engines.recipes import HERE, DebianPackages, DebianTools, GoWithRust, NodeModule, Recipe
 from engines.store import home
 
 
@@ -106,6 +106,35 @@ ENGINES = {
             "usr/sbin/logrotate",
             ("--version", r"logrotate 3\."),
             DebianPackages(["logrotate"]),
+        ),
+        Engine(
+            "docker",
+            release(),
+            "bin/dockerd",
+            ("--version", r"Docker version (2[0-9]|[3-9][0-9])\."),
+            DebianTools(
+                packages=["docker.io", "iptables"],
+                where_known=["docker-cli"],
+                programs={
+                    "dockerd": ["usr/sbin/dockerd"],
+                    "docker": ["usr/bin/docker"],
+                    "iptables": ["usr/sbin/xtables-nft-multi", "iptables"],
+                    "ip6tables": ["usr/sbin/xtables-nft-multi", "ip6tables"],
+                },
+                takes="half a minute, 250 MB",
+                for_root=True,
+            ),
+        ),
+        Engine(
+            "debootstrap",
+            release(),
+            "bin/debootstrap",
+            ("--version", r"debootstrap 1\."),
+            DebianTools(
+                packages=["debootstrap", "debian-archive-keyring"],
+                programs={"debootstrap": ["usr/sbin/debootstrap"]},
+                for_root=True,
+            ),
         ),
         Engine(
             "compose",
