@@ -57,8 +57,8 @@ def _told(stops: Sequence[Stopped]) -> Iterator[Finding]:
     for stop in dict.fromkeys(one.stop for one in stops):
         names = list(dict.fromkeys(one.metric for one in stops if one.stop == stop))
         elsewhere = all(one.sink for one in stops if one.stop == stop)
-        verb = "does not arrive" if elsewhere else "has had no number for an hour or more"
-        sentence = f"{_listed(names)} {verb}, it stops at {stop.part}: {stop.sentence}"
+        missing = "nothing new arrives of" if elsewhere else "for an hour or more there is nothing of"
+        sentence = f"{missing} {_listed(names)}; it stops at {stop.part}: {stop.sentence}"
         yield Finding(stop.level, "flow", sentence, stop.advice)
 
 
