@@ -301,6 +301,18 @@ def test_an_override_of_the_operator_is_added(compose: Path, tmp_path: Path) -> 
     assert runner["group_add"] == ["10101", "4"]
 
 
+@pytest.mark.parametrize("name", ["targets", "alertmanagers"])
+def test_prometheus_gets_a_way_out_where_somebody_is_to_be_reached(compose: Path, tmp_path: Path, name: str) -> None:
+    """As it is shipped it reaches nobody on another host, whatever its files name."""
+    text = (STACK / "prometheus" / name / "README.md").read_text()
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "compose.override.yaml").write_text(block)
+    opened = project(compose, files=(tmp_path / "compose.override.yaml",))
+    assert set(opened["services"]["prometheus"]["networks"]) == {"backend", "outside"}
+    assert not opened["networks"]["outside"].get("internal")
+    assert "ports" not in opened["services"]["prometheus"]
+
+
 def test_ports_of_the_stores_are_a_file_of_their_own(compose: Path) -> None:
     opened = project(compose, files=(STACK / "compose.ports.yaml",))["services"]
     published = {
