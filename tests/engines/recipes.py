@@ -178,6 +178,10 @@ class DebianTools(Recipe):
     def install(self, directory: Path) -> None:
         fetch = ["install", "--download-only", "--yes", "--no-install-recommends", *self.packages]
         _unpack(directory, "", DPKG_STATUS.read_bytes(), fetch, self.where_known)
+        self.write_scripts(directory)
+
+    def write_scripts(self, directory: Path) -> None:
+        """For the programs that were unpacked; the machine has the others."""
         (directory / "bin").mkdir(exist_ok=True)
         for name, (place, *words) in self.programs.items():
             if (directory / place).exists():

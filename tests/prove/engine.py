@@ -31,6 +31,11 @@ PACKAGES = (
     "python3-venv",
 )
 MIRROR = "http://deb.debian.org/debian"
+UNUSED = (
+    *("proc", "sys", "var/cache/apt", "var/lib/apt/lists"),
+    *(f"usr/share/{place}" for place in ("doc", "locale", "man", "javascript", "nodejs")),
+)
+"""Places of the root directory whose content no double needs."""
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 START = 120.0
@@ -106,7 +111,7 @@ class Docker:
             EngineError: The engine runs, and no container does: this machine does not let it.
         """
         root = _root_directory()
-        left_out = [f"--exclude=./{place}" for place in ("proc/*", "sys/*", "var/cache/apt/*", "var/lib/apt/lists/*")]
+        left_out = [f"--exclude=./{place}/*" for place in UNUSED]
         with subprocess.Popen(["tar", "-C", str(root), *left_out, "-c", "."], stdout=subprocess.PIPE) as packing:
             importing = ["docker", "import", "--change", 'CMD ["/bin/sh"]', "-", BASE]
             subprocess.run(importing, env=self.environ, stdin=packing.stdout, stdout=subprocess.DEVNULL, check=True)

@@ -23,6 +23,8 @@ MOST_SECONDS = 60.0
 MOST_CPU = 0.01
 MOST_BYTES = 120 * 2**20
 IDLE = 30.0
+LONGEST = 1200
+"""Seconds for everything: four times what two busy cores take. What is not done then hangs."""
 
 Figures = dict[str, str]
 
@@ -35,12 +37,11 @@ def prove_stack() -> tuple[str, list[str]]:
         figures, wrong = {"made": f"images in {time.monotonic() - begun:.0f} s"}, []
         bench = cloned(docker, Path(place))
         try:
-            for part in PARTS:
-                began = time.monotonic()
-                wrong += [f"{part.__name__.strip('_')}: {fault}" for fault in part(bench, figures)]
-                figures["parts"] = (
-                    f"{figures.get('parts', '')} {part.__name__.strip('_')} {time.monotonic() - began:.0f}"
-                )
+            with _deadline(LONGEST):
+                for part in PARTS:
+                    began, name = time.monotonic(), part.__name__.strip("_")
+                    wrong += [f"{name}: {fault}" for fault in part(bench, figures)]
+                    figures["parts"] = f"{figures.get('parts', '')} {name} {time.monotonic() - began:.0f}"
         except RuntimeError as error:
             wrong.append(f"{error}\n{bench.health()}")
         finally:
@@ -203,6 +204,22 @@ def _within(seconds: float, reached: Callable[[], bool], fault: str | Callable[[
             yield fault if isinstance(fault, str) else fault()
             return
         _pause(1.0)
+
+
+@contextlib.contextmanager
+def _deadline(seconds: int) -> Iterator[None]:
+    """Raise in the middle of whatever is not done by then."""
+
+    def late(*_: object) -> None:
+        raise RuntimeError(f"not done after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _pause(seconds: float) -> None:
