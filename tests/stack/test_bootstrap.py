@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.proxy import Exchange, Fault, Reply, passing
+from engines.proxy import Exchange, Fault, Reply, lost_reply, passing, reset
 from stack.bootstrapping import SCRIPT, Stack, fresh
 from stack.project import ROOT
 
@@ -152,6 +152,35 @@ def test_tokens_of_a_person_are_left_alone(stack: Stack) -> None:
     (stack.tokens / "runner-write").unlink()
     stack.start()
     assert stack.may_read(own, "telemetry")
+
+
+@pytest.mark.parametrize("done", [lost_reply, reset], ids=["by the server, and nobody learned", "by nobody"])
+def test_a_start_may_be_killed_at_every_step(stack: Stack, done: Fault) -> None:
+    """Each thing that is written fails once; the next start goes on from whatever is there."""
+    failed: set[tuple[str, str, bytes]] = set()
+
+    def once(exchange: Exchange) -> None:
+        request = exchange.request
+        what = (request.method, re.sub("[0-9a-f]{16}", "ID", request.path), re.sub(rb"[0-9a-f]{16}", b"", request.body))
+        if request.method == "GET" or what in failed:
+            passing(exchange)
+        else:
+            failed.add(what)
+            done(exchange)
+
+    stack.proxy.otherwise = once
+    starts = 0
+    while stack.start().returncode != 0:
+        starts += 1
+        assert starts < 20
+    assert starts == len(failed) >= 9
+    stack.start()
+    assert stack.written() == []
+    assert stack.may_write(stack.token("runner-write"), "telemetry")
+    assert stack.may_read(stack.token("grafana-read"), "telemetry")
+    assert stack.version1(stack.token("jitsi-v1-password"), "GET", SHOWN) == 200
+    found = stack.server.call("GET", "/api/v2/authorizations").json()["authorizations"]
+    assert len([one for one in found if one["description"].startswith("stack: ")]) == 2
 
 
 def hashed(exchange: Exchange) -> None:
