@@ -42,8 +42,7 @@ def counting(newest: float | None = 60.0, closed: float | None = 60.0, **more: A
         "until": None,
         "watermark": None if closed is None else at(closed),
         "newest": None if newest is None else at(newest),
-        "oldest": at(7000.0),
-        "first_shown": at(7000.0),
+        "not_before": None,
     }
     return {**facts, **more}
 
@@ -240,10 +239,9 @@ def test_windows_wait_for_a_source_that_fails(well: Vitals) -> None:
 
 
 def test_a_rolling_window_that_is_not_covered_is_a_note(well: Vitals) -> None:
-    young = sick(well, metrics=[counting(60.0, 60.0, first_shown=None, oldest=at(1800.0))])
-    stop = only(with_metric(young, over=Duration(7200.0)))
-    assert (stop.level, stop.advice) == ("note", "the first one comes in about 1 h 31 min")
-    assert only(young).sentence == "its windows close without a value"
+    for begun, advice in ((1800.0, ["the first one comes in about 1 h 30 min"]), (7201.0, [])):
+        young = with_metric(sick(well, metrics=[counting(not_before=at(begun))]), over=Duration(7200.0))
+        assert [(one.stop.level, one.stop.advice) for one in found(young)] == [("note", one) for one in advice]
 
 
 def test_a_metric_of_days_has_time_until_its_day_is_over(well: Vitals) -> None:
@@ -281,20 +279,23 @@ def test_a_sink_that_is_slower_than_its_points_is_told(well: Vitals) -> None:
     assert found(sick(well, sinks=[waits()])) == []
 
 
-def refused(*metrics: str) -> dict[str, Any]:
-    return {"reason": "field type conflict", "points": 12, "first": at(9000), "last": at(60), "metrics": list(metrics)}
+def refusing(well: Vitals, *metrics: str, age: float) -> Vitals:
+    letters = {"reason": "field type conflict", "points": 12, "first": at(9 * HOURS), "last": at(age)}
+    return sick(well, sinks=[waits(oldest=None, reasons=[{**letters, "metrics": list(metrics)}])])
 
 
-def test_points_that_were_refused_are_why_the_store_has_none(well: Vitals) -> None:
-    for stored in ({"kept": {"m": at(3 * HOURS)}}, None):
-        stop = only(sick(well, sinks=[waits(oldest=None, reasons=[refused("m", "n")])]), stored)
+def test_points_that_were_refused_within_the_hour_are_told_whatever_else_is_there(well: Vitals) -> None:
+    for stored in ({"kept": {"m": at(60)}}, {"kept": {"m": at(3 * HOURS)}}, None):
+        stop = only(refusing(well, "m", "n", age=60), stored)
         assert stop.sentence == "it refused 12 points for good: field type conflict"
-    others = sick(well, sinks=[waits(oldest=None, reasons=[refused("n")])])
-    assert found(others) == []
+    assert found(refusing(well, "n", age=60)) == []
 
 
-def test_old_refusals_are_no_reason_where_the_store_has_new_points(well: Vitals) -> None:
-    assert found(sick(well, sinks=[waits(oldest=None, reasons=[refused("m")])]), {"kept": {"m": at(60)}}) == []
+def test_old_refusals_are_the_reason_only_where_the_store_has_nothing_newer(well: Vitals) -> None:
+    old_ones = refusing(well, "m", age=3 * HOURS)
+    assert found(old_ones) == []
+    assert found(old_ones, {"kept": {"m": at(60)}}) == []
+    assert "it refused 12 points" in only(old_ones, {"kept": {"m": at(3 * HOURS)}}).sentence
 
 
 def test_a_store_that_does_not_have_what_it_took_is_told(well: Vitals) -> None:

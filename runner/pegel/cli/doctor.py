@@ -63,6 +63,7 @@ def doctor(
     checked = configuration.check(config)
     if checked.plan is None:
         print_refusal(checked.problems)
+        typer.echo("a runner that runs already goes on with the file as it was; a restart would end it", err=True)
         raise typer.Exit(2)
     _print([*looks(config, checked, machine, connect=not offline), *of_stack], as_json=as_json)
 

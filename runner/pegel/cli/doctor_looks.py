@@ -21,6 +21,7 @@ from pegel.cli.rights import Rights
 from pegel.cli.status_facts import gather
 from pegel.config import Checked
 from pegel.errors import StateError
+from pegel.pipeline.health import Vitals, span
 from pegel.plan import Plan
 from pegel.seams import Clock, Files, SystemClock, SystemFiles
 from pegel.state.lock import holder, refuse_network_file_system
@@ -198,9 +199,18 @@ def _at_work(plan: Plan, machine: Machine, unheard: Sequence[str], *, connect: b
         yield from port_findings(plan, machine.ports, None, 0.0, machine.clock.wall())
         yield Finding("problem", "state", f"it cannot be read: {error}", f"look {who_may(plan.runner.state)}")
         return
+    yield from _refused(vitals)
     age = vitals.now - vitals.said.began if vitals.said is not None else 0.0
     yield from port_findings(plan, machine.ports, vitals.process, age, vitals.now)
     yield from flow_findings(vitals, unheard=[one.removeprefix("sink ") for one in unheard], connect=connect)
+
+
+def _refused(vitals: Vitals) -> Iterator[Finding]:
+    """The file is fine, and yet it is not what runs: the state refuses it, or an address."""
+    for trouble in vitals.said.troubles if vitals.said is not None and vitals.process is not None else ():
+        if trouble.kind == "config":
+            sentence = f"the runner refuses it for {span(vitals.now - trouble.since)} and goes on with the former one"
+            yield Finding("problem", "config", f"{sentence}: {trouble.sentence}", "mend it: a restart would end it")
 
 
 def _unit(machine: Machine, plan: Plan) -> Iterator[Finding]:

@@ -92,7 +92,7 @@ class _Way:
         closed = facts["watermark"] / 1e6 if facts and facts["watermark"] is not None else None
         counted = facts["newest"] / 1e6 if facts and facts["newest"] is not None else None
         if counted is not None and counted >= since and closed is not None and closed >= since:
-            return self._not_shown()
+            return self._not_covered()
         return (
             self._runner_stop()
             or self._source_stop()
@@ -146,22 +146,16 @@ class _Way:
         behind = "no window was ever closed" if closed is None else f"windows are closed up to {ago(self._age(closed))}"
         return Stop("problem", f"metric {self.metric.name}", f"{behind}: they wait for {held.what}", held.advice)
 
-    def _not_shown(self) -> Stop | None:
-        """Windows close, and nothing of them may be shown yet."""
-        facts = self.facts or {}
-        if facts.get("first_shown") is not None:
+    def _not_covered(self) -> Stop | None:
+        """A rolling window has no value before as much was read as it is long."""
+        begun = (self.facts or {})["not_before"]
+        if not self.metric.over or begun is None:
             return None
-        if self.metric.over:
-            begun = facts["oldest"] / 1e6 if facts["oldest"] is not None else self.vitals.now
-            left = begun + self.metric.every + self.metric.over - self.vitals.now
-            sentence = f"a rolling window of {span(self.metric.over)} has no value before that long was read"
-            return Stop("note", f"metric {self.metric.name}", sentence, f"the first one comes in about {span(left)}")
-        return Stop(
-            "problem",
-            f"metric {self.metric.name}",
-            "its windows close without a value",
-            explain(self.sources[0], self.vitals.plan),
-        )
+        left = begun / 1e6 + self.metric.over - self.vitals.now
+        if left <= 0:
+            return None
+        sentence = f"a rolling window of {span(self.metric.over)} has no value before that long was read"
+        return Stop("note", f"metric {self.metric.name}", sentence, f"the first one comes in about {span(left)}")
 
     def _age(self, moment: float) -> float:
         return self.vitals.now - moment

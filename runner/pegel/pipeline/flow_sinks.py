@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pegel.metrics.definition import Metric
@@ -34,10 +34,12 @@ def sink_stop(
         return Stop(
             "problem", part, sentence, "after an outage that falls (pegel status --watch); else the store is slow"
         )
+    letters = [one for one in facts.get("reasons", ()) if metric.name in one["metrics"]]
     newest = (stored or {}).get(metric.name)
-    if stored is not None and (newest is None or newest / 1e6 < since):
-        return _refused(part, metric, facts) or _missing(part, newest, vitals)
-    return _refused(part, metric, facts) if stored is None else None
+    missing = stored is not None and (newest is None or newest / 1e6 < since)
+    if any(missing or one["last"] / 1e6 >= since for one in letters):
+        return _refused(part, letters)
+    return _missing(part, newest, vitals) if missing else None
 
 
 def _trouble(name: str, vitals: Vitals) -> str | None:
@@ -48,12 +50,9 @@ def _trouble(name: str, vitals: Vitals) -> str | None:
     return None
 
 
-def _refused(part: str, metric: Metric, facts: Mapping[str, Any]) -> Stop | None:
-    """Points that it refused for good, the newest reason first."""
-    rows = [one for one in facts.get("reasons", ()) if metric.name in one["metrics"]]
-    if not rows:
-        return None
-    worst = max(rows, key=lambda one: int(one["last"]))
+def _refused(part: str, letters: Sequence[Mapping[str, Any]]) -> Stop:
+    """Points were refused for good; the newest reason is told."""
+    worst = max(letters, key=lambda one: int(one["last"]))
     sentence = f"it refused {worst['points']:,} points for good: {worst['reason']}"
     return Stop("problem", part, sentence, "mend what it says, then pegel sinks retry")
 
@@ -64,8 +63,8 @@ def _missing(part: str, newest: int | None, vitals: Vitals) -> Stop:
         "has none of it in a week" if newest is None else f"has its newest point from {ago(vitals.now - newest / 1e6)}"
     )
     advice = (
-        "is it the server, bucket and organisation that you look at, was it restored or emptied, and how long does it"
-        " keep points?"
+        "was it restored or emptied, how long does it keep points, is it another server behind this name? Or are all"
+        " values of this metric NULL (pegel preview)?"
     )
     return Stop("problem", part, f"it took every point, and the store {what}", advice)
 

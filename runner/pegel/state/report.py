@@ -11,7 +11,6 @@ from typing import Any
 
 from pegel.errors import StateError
 from pegel.state import snapshots
-from pegel.state.claims import first_key
 from pegel.state.letters import Letters
 from pegel.state.place import database
 from pegel.state.schema import MIGRATIONS
@@ -101,21 +100,22 @@ def _sources(connection: sqlite3.Connection) -> list[dict[str, Any]]:
 
 def _metrics(connection: sqlite3.Connection) -> list[dict[str, Any]]:
     found = []
-    for row in connection.execute("select id, name, watermark, since, until from metrics order by name, id").fetchall():
+    for row in connection.execute(
+        "select id, name, watermark, since, until, not_before from metrics order by name, id"
+    ).fetchall():
         number = row["id"]
         (series,) = connection.execute(
             "select count(*) from series where metric = ? and retired is null", (number,)
         ).fetchone()
         exists = connection.execute("select 1 from sqlite_schema where name = ?", (f"panes_{number}",)).fetchone()
-        panes, records, oldest, newest = 0, 0, None, None
+        panes, records, newest = 0, 0, None
         if exists:
-            panes, records, oldest, newest = connection.execute(
-                "select count(distinct pane), coalesce(sum(records), 0), min(pane), max(pane)"
+            panes, records, newest = connection.execute(
+                "select count(distinct pane), coalesce(sum(records), 0), max(pane)"
                 f" from panes_{number} where pane > {TOTAL}"
             ).fetchone()
-        shown = connection.execute("select value from meta where name = ?", (first_key(row["name"]),)).fetchone()
-        counted = {"windows": panes, "records_in_windows": records, "oldest": oldest, "newest": newest}
-        found.append({**dict(row), "series": series, **counted, "first_shown": int(shown[0]) if shown else None})
+        counted = {"windows": panes, "records_in_windows": records, "newest": newest}
+        found.append({**dict(row), "series": series, **counted})
     return found
 
 
