@@ -19,6 +19,8 @@ from pegel.cli import app
 from pegel.cli.doctor_looks import Finding, Machine, looks
 from pegel.cli.rights import Rights
 from pegel.config import check
+from pegel.pipeline import Runner
+from pegel.state.bulletin import Bulletin
 
 CONFIG = """
 [runner]
@@ -199,6 +201,34 @@ def test_the_unit_says_with_whose_eyes_to_look(hospital: Hospital) -> None:
     assert "runs it as somebody" in said[0]
     assert "sudo -u somebody pegel doctor" in said[1]
     assert "the unit may write to /var/lib/pegel, and the state is" in said[2]
+
+
+def test_a_state_that_cannot_be_read_keeps_the_flow_from_being_followed(hospital: Hospital) -> None:
+    (hospital.state / "state.db").write_text("no database")
+    [flow] = [one for one in hospital.findings() if one.part == "flow"]
+    assert flow.level == "problem"
+    assert flow.sentence.startswith("how far the numbers come cannot be said: ")
+    hospital.forbidden.add((hospital.state, os.R_OK))
+    [flow] = [one for one in hospital.findings() if one.part == "flow"]
+    assert flow.level == "note", "that it is closed is told as a problem of its own"
+
+
+def test_a_configuration_that_only_the_state_refuses_is_a_problem(hospital: Hospital) -> None:
+    """Its file is fine: without this the operator would look everywhere else."""
+    hospital.findings()
+    plan = check(hospital.folder / "config.toml").plan
+    assert plan is not None
+    runner = Runner(plan, clock=hospital.machine.clock)
+    runner.open()
+    said = Bulletin(hospital.state, hospital.machine.clock)
+    said.begin("service")
+    said.tell({("config", ""): ("source other is new; say renamed_from", False)}, ())
+    try:
+        [found] = [one for one in hospital.findings() if one.part == "config" and one.level == "problem"]
+    finally:
+        runner.close()
+    assert "goes on with the former one: source other is new" in found.sentence
+    assert {one.level for one in hospital.findings() if one.part == "config"} == {"ok"}, "nothing runs that refuses it"
 
 
 def test_the_exit_code_is_the_verdict_and_json_has_the_findings(hospital: Hospital) -> None:

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 import pytest
 
 from pegel.cli.doctor_pages import fetched
-from pegel.cli.doctor_ports import Ports, port_findings
+from pegel.cli.doctor_ports import UNKNOWN, Ports, port_findings
 from pegel.cli.findings import Finding
 from pegel.cli.health import with_health
 from pegel.cli.listeners import Taken
@@ -92,6 +92,22 @@ def test_a_stranger_on_the_port_that_nobody_can_see_is_told_by_the_answer(tmp_pa
 
     found = only(tmp_path, replace(ports(taken=Taken()), fetched=refused))
     assert (found.level, found.sentence) == ("problem", "its answer to /health (404) is not that of a runner")
+
+
+def test_where_the_state_may_not_be_read_whoever_answers_as_a_runner_is_taken_for_it(tmp_path: Path) -> None:
+    """An operator without rights must not be told that a stranger has the runner's port."""
+    found = only(tmp_path, ports(taken=Taken(), last={"0.0.0.0:9464/metrics": NOW - 9}), UNKNOWN)
+    assert found.level == "ok"
+    assert only(tmp_path, ports(None), UNKNOWN).sentence == "free"
+
+
+def test_a_page_in_the_place_of_health_is_not_fetched_for_what_health_would_tell(tmp_path: Path) -> None:
+    def asked(_endpoint: Endpoint) -> Mapping[str, float | None]:
+        raise AssertionError
+
+    own = plan(tmp_path, Prometheus(listen="127.0.0.1:9464", path="/health"))
+    [found] = port_findings(own, replace(ports(taken=Taken()), fetched=asked), 7, 86400.0, NOW)
+    assert (found.level, found.sentence) == ("ok", "the runner answers")
 
 
 def test_a_port_that_the_system_chooses_cannot_be_taken(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from pegel.cli.doctor_files import file_findings
 from pegel.cli.doctor_flow import flow_findings
-from pegel.cli.doctor_ports import Ports, port_findings
+from pegel.cli.doctor_ports import UNKNOWN, Ports, port_findings
 from pegel.cli.findings import Finding
 from pegel.cli.probing import probe_all
 from pegel.cli.rights import Rights
@@ -196,8 +196,10 @@ def _at_work(plan: Plan, machine: Machine, unheard: Sequence[str], *, connect: b
     try:
         vitals = gather(plan, clock=machine.clock, files=machine.files)
     except (OSError, StateError) as error:
-        yield from port_findings(plan, machine.ports, None, 0.0, machine.clock.wall())
-        yield Finding("problem", "state", f"it cannot be read: {error}", f"look {who_may(plan.runner.state)}")
+        yield from port_findings(plan, machine.ports, UNKNOWN, 0.0, machine.clock.wall())
+        closed = not machine.rights.may_read(plan.runner.state)  # that is a finding of its own already
+        sentence = f"how far the numbers come cannot be said: {error}"
+        yield Finding("note" if closed else "problem", "flow", sentence, f"look {who_may(plan.runner.state)}")
         return
     yield from _refused(vitals)
     age = vitals.now - vitals.said.began if vitals.said is not None else 0.0

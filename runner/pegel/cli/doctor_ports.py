@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pegel.cli.doctor_pages import fetched
 from pegel.cli.findings import Finding
+from pegel.cli.health import PATH
 from pegel.cli.listeners import Taken, is_taken, listener, refusal
 from pegel.errors import Retryable
 from pegel.listening import Address, Endpoint
@@ -15,6 +16,10 @@ from pegel.plan import Plan
 
 _UNVISITED = 600.0
 """Seconds without a visit after which nobody can be scraping a page."""
+
+
+UNKNOWN = 0
+"""The runner's process where the state does not tell whether there is one."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ def port_findings(plan: Plan, ports: Ports, runner: int | None, age: float, now:
     Args:
         plan: What listens.
         ports: Of this machine.
-        runner: The process that runs on the plan's state.
+        runner: The process that runs on the plan's state; None if there is none, or UNKNOWN.
         age: Seconds for which it has run.
         now: Seconds since 1970.
     """
@@ -53,7 +58,7 @@ def _look(address: Address, ports: Ports, runner: int | None) -> Finding | None:
     part = f"port {address}"
     error = ports.refusal(address)
     if error is None:
-        if runner is None:
+        if runner is None or runner == UNKNOWN:
             return Finding("ok", part, "free")
         sentence = f"the runner (process {runner}) does not listen here: it runs another configuration than this one"
         return Finding("problem", part, sentence, "its log says whether the changed one is refused; pegel status, too")
@@ -61,7 +66,7 @@ def _look(address: Address, ports: Ports, runner: int | None) -> Finding | None:
         advice = "as `listen` of the sink: an address of this machine, 0.0.0.0 for all; ports below 1024 are root's"
         return Finding("problem", part, f"nobody can listen here: {error.strerror or error}", advice)
     taken = ports.listener(address.port) or Taken()
-    if runner is not None and taken.process in (runner, None):
+    if runner is not None and (runner == UNKNOWN or taken.process in (runner, None)):
         return None
     advice = f'end it, or write another port as `listen` of the sink; as root: ss -ltnp "sport = :{address.port}"'
     return Finding("problem", part, f"it is taken by {taken}", advice)
@@ -71,10 +76,13 @@ def _visits(endpoints: Sequence[Endpoint], ports: Ports, age: float, now: float)
     """Whether anybody fetches the pages that the runner serves."""
     address = endpoints[0].address
     part = f"port {address}"
+    if any(endpoint.path == PATH for endpoint in endpoints):
+        yield Finding("ok", part, "the runner answers")  # and no page tells who comes: a sink has its place
+        return
     try:
         last = ports.fetched(endpoints[0])
     except Retryable as error:
-        yield Finding("problem", part, str(error), "is it this runner that listens there? pegel status")
+        yield Finding("problem", part, str(error), f'who listens there? as root: ss -ltnp "sport = :{address.port}"')
         return
     for endpoint in endpoints:
         when = last.get(f"{address}{endpoint.path}")
