@@ -131,3 +131,14 @@ def test_what_may_not_be_read_is_not_put_aside() -> None:
     assert source.status().state == "failing"
     assert source.put_aside() == []
     source.close()
+
+
+def test_how_it_is_can_be_asked_while_its_files_are_closed(tmp_path: Path) -> None:
+    """The turn asks from its own thread; a file that the reader has just closed is no error of a back-fill."""
+    source = Given(paths=[written(tmp_path, "a.log", b"a\nb\n")])
+    source.open(World(FakeClock(), SystemFiles(), threading.Event()), ())
+    assert source.status().lag_bytes == 4
+    piece = source.poll()
+    assert piece is not None
+    source.close()
+    assert (source.status().state, source.status().lag_bytes) == ("reading", 4)
