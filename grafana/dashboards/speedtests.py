@@ -13,3 +13,5 @@ BEFORE = Override(
 ERRORS = [Level(None, "none", "green"), Level(1, "some", "yellow"), Level(100, "many", "red")]
 REFUSALS = [Level(None, "usual", "green"), Level(0.05, "raised", "yellow"), Level(0.2, "high", "red")]
 """Of a share."""
+EMPTY = Override("/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)$/", {"noValue": "-"})
+"""An hour of the week without any: else what is said where a table is empty stands in each of its cells."""

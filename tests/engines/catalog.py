@@ -101,6 +101,13 @@ ENGINES = {
             NodeModule("node"),
         ),
         Engine(
+            "grafana-display",
+            f"13.2.3-{digest(HERE / 'display')}",
+            "shown.cjs",
+            ("--version", r"@grafana/data 13\."),
+            NodeModule("display"),
+        ),
+        Engine(
             "logrotate",
             release(),
             "usr/sbin/logrotate",

@@ -15,9 +15,11 @@ from typing import Any
 
 import pytest
 
-from engines.grafana import Frame, Look, ask, queries, substituted
+from engines.conftest import program_or_skip
+from engines.grafana import Frame, Look, ask, panels, queries, substituted
 from engines.influxdb import Bucket, Server, Value
 from engines.job import Job, ookla
+from engines.seeing import READ, Rows, of_influxdb, seen
 from presets import ookla_oracle as oracle
 
 BEGIN = datetime(2026, 3, 3, 23, 45, tzinfo=UTC)
@@ -355,6 +357,58 @@ def test_a_day_that_ends_at_midnight_is_the_day_before(filled: Bucket) -> None:
     midnight = replace(LOOK, end=datetime(2026, 3, 4, tzinfo=UTC))
     (found,) = (one.values["tests"] for one in golden("ookla_speedtest_daily") if one.time.day == 3)
     assert lines(answer(filled, ("ookla", "Tests of the day"), midnight)) == {"st-01": {"2026-03-03T00:00:00Z": found}}
+
+
+def read(bucket: Bucket, uid: str, look: Look = LOOK) -> dict[str, Rows]:
+    """What the panels say that are read, by title."""
+    found = {}
+    for panel in panels(uid):
+        if panel["type"] in READ:
+            (letter,) = [target["refId"] for target in panel["targets"]]
+            frames = {letter: answer(bucket, (uid, panel["title"]), look)}
+            found[panel["title"]] = (panel, list(of_influxdb(frames)))
+    return seen(program_or_skip("grafana-display"), found)
+
+
+def test_a_reader_reads_words_units_and_whole_numbers(filled: Bucket) -> None:
+    """By Grafana's own library. It takes a text of digits for a number: 64496 would be read as 64 K."""
+    found = read(filled, "ookla")
+    newest = age()["st-01"][text(END)]
+    assert {title: rows for title, rows in found.items() if title in SINGLE} == {
+        title: [{"title": "st-01", "text": told}]
+        for title, told in {
+            "Is data arriving?": "yes",
+            "Age of the newest minute": f"{newest / 60:.0f} mins",
+            "Tests of the day": str(of_day("tests")["st-01"]["2026-03-04T00:00:00Z"]),
+            "Users of the day": str(of_day("users")["st-01"]["2026-03-04T00:00:00Z"]),
+            "Server errors (5xx)": str(totals("ookla_speedtest_minutely", "errors5xx").total()),
+            "Tests that were refused": f"{100 * refusals()[0] / refusals()[1]:.1f}%",
+        }.items()
+    }
+    biggest = [(row["provider"], row["asn"], str(row["tests"])) for row in in_any_order(providers_table())]
+    rows = found["Biggest providers"]
+    assert sorted((row["Provider"], row["AS number"], row["Tests"]) for row in rows) == sorted(biggest)
+    assert list(rows[0]) == ["Provider", "AS number", "Tests", "Share"]
+    assert list(found["Providers whose tests are refused"][0]) == [
+        "Provider",
+        "AS number",
+        "Refused",
+        "HI records",
+        "Share",
+    ]
+    assert found["Busy hours"] == [{"Hour": "0", "Wed": str(busy_hours()[0]["Wed"])}]
+    models = top("ookla_speedtest_device_minutely", 15, "model", "model")
+    assert found["Device models"] == [{"title": row["model"], "text": str(row["tests"])} for row in models]
+
+
+SINGLE = {
+    "Is data arriving?",
+    "Age of the newest minute",
+    "Tests of the day",
+    "Users of the day",
+    "Server errors (5xx)",
+    "Tests that were refused",
+}
 
 
 def test_an_hour_counts_when_it_is_over(filled: Bucket) -> None:

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from engines.conftest import StartPrometheus, program_or_skip
-from engines.grafana import FOLDER
+from engines.grafana import FOLDER, panels
 from engines.grafana_prometheus import Look, ask, choices, lines, numbers, openmetrics, queries, variables
 from engines.pages import GOLDEN, TARGET, Pages, Shown
-from engines.prometheus import QUIET, Prometheus, blocks
+from engines.prometheus import QUIET, Prometheus, Series, blocks
+from engines.seeing import of_prometheus, read_from_prometheus, seen
 
 UID = "ookla-prometheus"
 BEGIN = 1_772_581_500
@@ -288,6 +289,51 @@ def test_what_happened_to_the_runner_of_a_server_is_marked(prometheus: StartProm
         (found,) = lines(server, EVERY[name], look).items()
         assert found[0] == told
         assert all(BEGIN + 600 * place <= at <= BEGIN + 600 * place + 135 for at in found[1]), name
+
+
+def test_a_reader_reads_words_units_and_whole_numbers(filled: Prometheus) -> None:
+    """By Grafana's own library. It takes a text of digits for a number: 64496 would be read as 64 K."""
+    program = program_or_skip("grafana-display")
+    found = read_from_prometheus(program, filled, UID, lambda name: HOURS_LATER if name == "Busy hours" else LOOK)
+    single = {title: rows[0]["text"] for title, rows in found.items() if list(rows[0]) == ["title", "text"]}
+    assert {title: text for title, text in single.items() if title not in TOPS} == {
+        "Is data arriving?": "late",
+        "Age of the newest record": "30 s",
+        "Tests of the last day": f"{of_day('tests', 0):g}",
+        "Users of the last day": f"{of_day('users', 0):g}",
+        "Server errors (5xx)": f"{numbers(filled, EVERY['Server errors (5xx)'], LOOK)['st-01']:g}",
+        "Tests that were refused": "3.5%",
+    }
+    tests = biggest(total(ASN, label("asn")), 10)
+    table = found["Biggest providers"]
+    assert list(table[0]) == ["Provider", "AS number", "Tests", "Share"]
+    assert {row["AS number"]: (row["Provider"], row["Tests"]) for row in table} == {
+        asn: (name_of(asn), f"{count}") for asn, count in tests.items()
+    }
+    assert list(found["Providers whose tests are refused"][0]) == [
+        "Provider",
+        "AS number",
+        "Refused",
+        "HI records",
+        "Share",
+    ]
+    hours = [str(one.values["tests"]) for one in GOLDEN if one.metric == "ookla_speedtest_hourly"]
+    assert found["Busy hours"] == [{"Hour": str(place), "Wed": tests_} for place, tests_ in enumerate(hours)]
+
+
+def test_a_week_with_gaps_is_read_by_hour_and_day() -> None:
+    """Hours as numbers, days from Monday on, and a dash where nothing was: the rest of the table is its own legend."""
+    (panel,) = [one for one in panels(UID) if one["title"] == "Busy hours"]
+    seen_at = [("3", "10", 5.4), ("3", "2", 7.0), ("0", "2", 1.0), ("1", "23", 12.0)]
+    series = [Series({"day": day, "hour": hour}, [(0.0, value)]) for day, hour, value in seen_at]
+    frames = list(of_prometheus({"A": (EVERY["Busy hours"], series)}, table=True))
+    (rows,) = seen(program_or_skip("grafana-display"), {"week": (panel, frames)}).values()
+    assert rows == [
+        {"Hour": "2", "Mon": "-", "Wed": "7", "Sun": "1"},
+        {"Hour": "10", "Mon": "-", "Wed": "5", "Sun": "-"},
+        {"Hour": "23", "Mon": "12", "Wed": "-", "Sun": "-"},
+    ]
+    assert list(rows[0]) == ["Hour", "Mon", "Wed", "Sun"]
 
 
 def test_a_roll_out_is_all_users_of_a_day(filled: Prometheus) -> None:

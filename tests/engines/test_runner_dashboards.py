@@ -11,6 +11,7 @@ import pytest
 from engines.conftest import StartPrometheus, program_or_skip
 from engines.grafana_prometheus import Look, ask, called, choices, lines, openmetrics, queries, variables
 from engines.prometheus import QUIET, Prometheus, blocks
+from engines.seeing import read_from_prometheus
 
 BEGIN = 1_772_582_400
 END = BEGIN + 2400
@@ -86,6 +87,7 @@ def samples() -> Iterator[Sample]:
 RUNNER = "runner:9464"
 OF_SOURCE = "ookla on runner:9464"
 OF_SINK = "influx on runner:9464"
+SERVICES = {"grafana": "down", "influxdb": "up", "prometheus": "up"}
 
 AT_THE_END: dict[tuple[str, str], dict[str, Any]] = {
     ("pegel-itself", "Do they answer?"): {RUNNER: 1, "gone:9464": 0},
@@ -175,6 +177,61 @@ def test_a_panel_shows_how_it_is(filled: Prometheus, which: tuple[str, str]) -> 
         name = called(one, EVERY[which])
         found[about[0] if name == "__auto" and about else name.replace("__auto", "")] = one.value
     assert found == {name: pytest.approx(value) for name, value in AT_THE_END[which].items()}
+
+
+READ = {
+    "pegel-itself": {
+        "Do they answer?": [{"title": "gone:9464", "text": "no"}, {"title": RUNNER, "text": "yes"}],
+        "Do they commit?": [{"title": RUNNER, "text": "yes"}],
+        "Is the configuration in effect?": [{"title": RUNNER, "text": "refused"}],
+        "Running for": [{"title": RUNNER, "text": "20 mins"}],
+        "Is there a fresh snapshot?": [{"title": RUNNER, "text": "yes"}],
+        "Sources that fail": [{"title": RUNNER, "text": "1"}],
+        "Sinks that fail": [{"title": RUNNER, "text": "1"}],
+        "Sources": [
+            {
+                "Source": "ookla",
+                "Runner": RUNNER,
+                "Age": "42 s",
+                "Not read yet": "1000 B",
+                "Records/s": "10",
+                "Rejects/s": "1",
+            }
+        ],
+        "Sinks": [
+            {
+                "Sink": "influx",
+                "Runner": RUNNER,
+                "Points waiting": "12",
+                "Outbox": "25.0%",
+                "Oldest": "33 s",
+                "Dead letters": "3",
+            }
+        ],
+    },
+    "overview": {
+        "Speed tests: alive?": [{"title": "st-01", "text": "yes"}],
+        "Runners with speed tests: fresh?": [{"title": OF_SOURCE, "text": "yes"}],
+        "Runners": [{"title": "gone:9464", "text": "down"}, {"title": RUNNER, "text": "up"}],
+        "What does not work?": [{"title": "Value", "text": "2"}],
+        "Points waiting": [{"title": "Value", "text": "12"}],
+        "Dead letters": [{"title": "Value", "text": "3"}],
+        "Services": [{"title": job, "text": text} for job, text in SERVICES.items()],
+        "Alerts firing": [{"title": "Value", "text": "1"}],
+        "Which alerts fire?": [{"Severity": "critical", "Alert": "TargetDown", "Where": "gone:9464", "Job": "runner"}],
+    },
+}
+"""What a reader reads: words, units and columns in their order. A title `Value` is shown by none of these panels."""
+
+
+@pytest.mark.parametrize("uid", READ)
+def test_a_reader_reads_words_and_units(filled: Prometheus, uid: str) -> None:
+    """By Grafana's own library: a word that fits no value, or a column that is called otherwise, is seen here."""
+    found = read_from_prometheus(program_or_skip("grafana-display"), filled, uid, lambda _: LOOK)
+    assert found == READ[uid]
+    assert {title: [list(row) for row in rows] for title, rows in found.items()} == {
+        title: [list(row) for row in rows] for title, rows in READ[uid].items()
+    }
 
 
 @pytest.mark.parametrize("which", HAPPENS, ids=" - ".join)

@@ -6,7 +6,7 @@ from dashboards.fragments import DAY_BEFORE, IN_RANGE, LAST_HOUR, last_days, poi
 from dashboards.model import Override, Row
 from dashboards.ookla import MEAN, NAME, NOTHING, SERVER
 from dashboards.panels import flux, table, timeseries
-from dashboards.speedtests import BEFORE
+from dashboards.speedtests import BEFORE, EMPTY
 
 
 def minutes(field: str, within: str = IN_RANGE) -> str:
@@ -135,6 +135,7 @@ BUSY = table(
     height=22,
     custom={"cellOptions": {"type": "color-background", "mode": "basic"}, "align": "center", "minWidth": 45},
     overrides=[
+        EMPTY,
         Override(
             "hour",
             {
@@ -142,7 +143,7 @@ BUSY = table(
                 "custom.cellOptions": {"type": "auto"},
                 "custom.width": 70,
             },
-        )
+        ),
     ],
     transformations=[
         {"id": "organize", "options": {"indexByName": {name: place for place, name in enumerate(WEEK)}}},

@@ -116,7 +116,7 @@ POINTS = 250
 
 
 def columns(order: tuple[str, ...], bar: str) -> list[Override]:
-    """Headings, links and the column whose value is also a bar."""
+    """Headings, links and the column whose value is also a bar; of an AS number every digit is read."""
     headings = {
         "provider": "Provider",
         "asn": "AS number",
@@ -126,7 +126,8 @@ def columns(order: tuple[str, ...], bar: str) -> list[Override]:
         "share": "Share",
     }
     more: dict[str, dict[str, Json]] = {
-        bar: {"unit": "percentunit", "max": 1, "min": 0, "decimals": 1, "custom.cellOptions": {"type": "gauge"}}
+        "asn": {"unit": "string"},
+        bar: {"unit": "percentunit", "max": 1, "min": 0, "decimals": 1, "custom.cellOptions": {"type": "gauge"}},
     }
     links = {"provider": [TO_PROVIDER]}
     return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboards.model import Json, Override, Panel, Row
 from dashboards.ookla_prometheus import MEAN, NOTHING, mean, of_days, shown
 from dashboards.panels import promql, table, timeseries
-from dashboards.speedtests import BEFORE
+from dashboards.speedtests import BEFORE, EMPTY
 
 
 def minutes(title: str, value: str, means: str) -> Panel:
@@ -86,7 +86,7 @@ BUSY = table(
     width=24,
     height=22,
     custom={"cellOptions": {"type": "color-background", "mode": "basic"}, "align": "center", "minWidth": 45},
-    overrides=[Override("Hour", {"custom.cellOptions": {"type": "auto"}, "custom.width": 70})],
+    overrides=[EMPTY, Override("Hour", {"custom.cellOptions": {"type": "auto"}, "custom.width": 70})],
     transformations=[
         {
             "id": "convertFieldType",

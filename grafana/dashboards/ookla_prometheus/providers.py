@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.columns import merged
+from dashboards.columns import merged, texts
 from dashboards.model import Json, Override, Row
 from dashboards.ookla_prometheus import MEAN, NOBODY, ROUGH, mean, named, shown, total
 from dashboards.panels import promql, table, timeseries
@@ -44,7 +44,7 @@ BIGGEST_TABLE = table(
     unit="short",
     decimals=0,
     no_value=NOBODY,
-    overrides=[Override("Share", BAR)],
+    overrides=[texts(*PROVIDER.values()), Override("Share", BAR)],
     transformations=merged(PROVIDER, ["Tests", "Share"], "Tests"),
 )
 REFUSED_TABLE = table(
@@ -59,7 +59,7 @@ REFUSED_TABLE = table(
     unit="short",
     decimals=0,
     no_value="None was refused in this time.",
-    overrides=[Override("Share", BAR)],
+    overrides=[texts(*PROVIDER.values()), Override("Share", BAR)],
     transformations=merged(PROVIDER, ["Refused", "HI records", "Share"], "Refused"),
 )
 OVER_TIME = [promql(named(LEADING), "{{asname}}"), promql(OTHERS, "all others")]

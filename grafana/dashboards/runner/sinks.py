@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.columns import merged
+from dashboards.columns import merged, texts
 from dashboards.model import Json, Level, Link, Override, Row
 from dashboards.panels import promql, state_timeline, table, timeseries
 from dashboards.runner import OF_SINK, grown
@@ -34,6 +34,7 @@ TABLE = table(
     width=24,
     height=7,
     overrides=[
+        texts("Sink", "Runner"),
         Override(
             "Sink",
             links=[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.columns import merged
+from dashboards.columns import merged, texts
 from dashboards.model import Json, Level, Link, Override, Row
 from dashboards.panels import promql, state_timeline, table, timeseries
 from dashboards.runner import NOTHING, OF_SOURCE, grown
@@ -29,6 +29,7 @@ TABLE = table(
     width=24,
     height=7,
     overrides=[
+        texts("Source", "Runner"),
         Override(
             "Source",
             links=[

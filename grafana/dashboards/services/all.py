@@ -74,7 +74,7 @@ def alerts_table(title: str, width: int, height: int) -> Panel:
         title=title,
         description="Alerts that fire now. docs/runbook.md has a heading for each: what it means and what to do.",
         targets=[promql(WHICH, table=True)],
-        unit="short",
+        unit="string",
         no_value="No alert fires.",
         width=width,
         height=height,
