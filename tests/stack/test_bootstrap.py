@@ -239,8 +239,9 @@ def test_influxql_reads_what_the_runner_writes(stack: Stack) -> None:
 
 def test_another_retention_is_told_to_the_server_once(stack: Stack) -> None:
     stack.start()
-    stack.start(INFLUX_RETENTION="12h", INFLUX_RETENTION_5M="0s")
+    done = stack.start(INFLUX_RETENTION="12h", INFLUX_RETENTION_5M="0s")
     assert [line[:21] for line in stack.written()] == ["PATCH /api/v2/buckets"] * 2
+    assert "bucket telemetry keeps its data for 12h from now on" in done.stderr
     stack.start(INFLUX_RETENTION="12h", INFLUX_RETENTION_5M="0s")
     assert stack.written() == []
 
