@@ -66,7 +66,7 @@ bucket() {
     elif kept=$(number_of everySeconds) && [ "${kept:-0}" != "$keeps" ]; then
         tell PATCH "/api/v2/buckets/$found" "{$rules}"
         answered 200 "retention of bucket $1"
-        say "InfluxDB: bucket $1 keeps its data for $2 from now on; what is older is deleted"
+        say "InfluxDB: bucket $1 keeps its data for $2 from now on (0s: for ever); what is older is deleted"
     fi
     echo "$found"
 }
