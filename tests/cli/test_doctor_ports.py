@@ -12,7 +12,7 @@ from urllib.request import urlopen
 import pytest
 
 from pegel.cli.doctor_pages import fetched
-from pegel.cli.doctor_ports import UNKNOWN, Ports, port_findings
+from pegel.cli.doctor_ports import AtWork, Ports, port_findings
 from pegel.cli.findings import Finding
 from pegel.cli.health import with_health
 from pegel.cli.listeners import Taken
@@ -41,8 +41,11 @@ def ports(
     return Ports(lambda _address: error, lambda _port: taken, lambda _endpoint: last or {})
 
 
-def only(tmp_path: Path, found: Ports, runner: int | None = 7, age: float = 86400.0) -> Finding:
-    [finding] = port_findings(plan(tmp_path, PAGE), found, runner, age, NOW)
+RUNNER = AtWork(7, NOW - 86400.0)
+
+
+def only(tmp_path: Path, found: Ports, runner: AtWork | None = RUNNER) -> Finding:
+    [finding] = port_findings(plan(tmp_path, PAGE), found, runner, NOW)
     return finding
 
 
@@ -54,7 +57,7 @@ def test_a_free_port_is_fine_before_the_start_and_a_problem_beside_a_runner(tmp_
 
 
 def test_a_port_that_somebody_else_has_is_told_by_the_process(tmp_path: Path) -> None:
-    for runner in (None, 7):
+    for runner in (None, RUNNER):
         found = only(tmp_path, ports(taken=Taken(99, "node_exporter")), runner)
         assert (found.level, found.sentence) == ("problem", "it is taken by node_exporter (process 99)")
         assert "sport = :9464" in found.advice
@@ -78,12 +81,15 @@ def test_a_page_that_nobody_fetches_is_told_with_the_names_that_it_goes_by(tmp_p
     assert (never.level, never.sentence) == ("note", "nobody has fetched /metrics since it began 1 d ago")
     assert "0.0.0.0:9464 or runner (`hosts`)" in never.advice
     ceased = only(tmp_path, ports(taken=Taken(7, "pegel"), last={"0.0.0.0:9464/metrics": NOW - 7200}))
-    assert ceased.sentence == "nobody has fetched /metrics since 2 h"
+    assert ceased.sentence == "nobody has fetched /metrics for 2 h"
 
 
 def test_a_runner_that_has_just_begun_needs_no_visitor_yet(tmp_path: Path) -> None:
-    found = only(tmp_path, ports(taken=Taken(7, "pegel")), age=30.0)
-    assert (found.level, "was not fetched yet" in found.sentence) == ("ok", True)
+    found = only(tmp_path, ports(taken=Taken(7, "pegel")), AtWork(7, NOW - 30.0))
+    assert (found.level, found.sentence) == (
+        "ok",
+        "the runner answers (it began 30 s ago); /metrics was not fetched yet",
+    )
 
 
 def test_a_stranger_on_the_port_that_nobody_can_see_is_told_by_the_answer(tmp_path: Path) -> None:
@@ -96,9 +102,10 @@ def test_a_stranger_on_the_port_that_nobody_can_see_is_told_by_the_answer(tmp_pa
 
 def test_where_the_state_may_not_be_read_whoever_answers_as_a_runner_is_taken_for_it(tmp_path: Path) -> None:
     """An operator without rights must not be told that a stranger has the runner's port."""
-    found = only(tmp_path, ports(taken=Taken(), last={"0.0.0.0:9464/metrics": NOW - 9}), UNKNOWN)
+    found = only(tmp_path, ports(taken=Taken(), last={"0.0.0.0:9464/metrics": NOW - 9}), AtWork())
     assert found.level == "ok"
-    assert only(tmp_path, ports(None), UNKNOWN).sentence == "free"
+    assert only(tmp_path, ports(taken=Taken()), AtWork()).sentence == "the runner answers; /metrics was not fetched yet"
+    assert only(tmp_path, ports(None), AtWork()).sentence == "free"
 
 
 def test_a_page_in_the_place_of_health_is_not_fetched_for_what_health_would_tell(tmp_path: Path) -> None:
@@ -106,12 +113,12 @@ def test_a_page_in_the_place_of_health_is_not_fetched_for_what_health_would_tell
         raise AssertionError
 
     own = plan(tmp_path, Prometheus(listen="127.0.0.1:9464", path="/health"))
-    [found] = port_findings(own, replace(ports(taken=Taken()), fetched=asked), 7, 86400.0, NOW)
+    [found] = port_findings(own, replace(ports(taken=Taken()), fetched=asked), RUNNER, NOW)
     assert (found.level, found.sentence) == ("ok", "the runner answers")
 
 
 def test_a_port_that_the_system_chooses_cannot_be_taken(tmp_path: Path) -> None:
-    assert not list(port_findings(plan(tmp_path, Prometheus(listen="127.0.0.1:0")), ports(), None, 0.0, NOW))
+    assert not list(port_findings(plan(tmp_path, Prometheus(listen="127.0.0.1:0")), ports(), None, NOW))
 
 
 # -- a real page -----------------------------------------------------------------------------------------------------

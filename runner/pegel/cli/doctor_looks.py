@@ -14,7 +14,7 @@ from typing import Literal
 
 from pegel.cli.doctor_files import file_findings
 from pegel.cli.doctor_flow import flow_findings
-from pegel.cli.doctor_ports import UNKNOWN, Ports, port_findings
+from pegel.cli.doctor_ports import AtWork, Ports, port_findings
 from pegel.cli.findings import Finding
 from pegel.cli.probing import probe_all
 from pegel.cli.rights import Rights
@@ -196,14 +196,15 @@ def _at_work(plan: Plan, machine: Machine, unheard: Sequence[str], *, connect: b
     try:
         vitals = gather(plan, clock=machine.clock, files=machine.files)
     except (OSError, StateError) as error:
-        yield from port_findings(plan, machine.ports, UNKNOWN, 0.0, machine.clock.wall())
+        yield from port_findings(plan, machine.ports, AtWork(), machine.clock.wall())
         closed = not machine.rights.may_read(plan.runner.state)  # that is a finding of its own already
         sentence = f"how far the numbers come cannot be said: {error}"
         yield Finding("note" if closed else "problem", "flow", sentence, f"look {who_may(plan.runner.state)}")
         return
     yield from _refused(vitals)
-    age = vitals.now - vitals.said.began if vitals.said is not None else 0.0
-    yield from port_findings(plan, machine.ports, vitals.process, age, vitals.now)
+    began = vitals.said.began if vitals.said is not None else None
+    runner = AtWork(vitals.process, began) if vitals.process is not None else None
+    yield from port_findings(plan, machine.ports, runner, vitals.now)
     yield from flow_findings(vitals, unheard=[one.removeprefix("sink ") for one in unheard], connect=connect)
 
 
