@@ -59,7 +59,7 @@ class Hospital:
         self.forbidden: set[tuple[Path, int]] = set()
         (folder / "mounts").write_text("/dev/sda1 / ext4 rw 0 0\n")
         self.machine = Machine(
-            rights=Rights(os.geteuid(), self._allowed),
+            rights=Rights(os.geteuid(), self._allowed, contained=False),
             clock=FakeClock(self.log.stat().st_mtime + 60),
             statvfs=self._disk(),
             clock_is_set=lambda: True,
@@ -136,6 +136,20 @@ def test_a_directory_that_may_not_be_passed_is_named_rather_than_the_log_behind_
     assert f":rX {hospital.log.parent}" in found.advice
 
 
+def test_in_a_container_the_remedy_is_one_of_its_host(hospital: Hospital) -> None:
+    """There is no setfacl in the image and no user of that name on the host: both were advised, and helped nobody."""
+    hospital.machine = replace(hospital.machine, rights=Rights(os.geteuid(), hospital._allowed, contained=True))
+    host = f"on the host, as root, for the directory that is mounted here: setfacl -R -m u:{os.geteuid()}:rX DIRECTORY"
+    for closed, mode, right in ((hospital.log, 0o640, os.R_OK), (hospital.log.parent, 0o750, os.X_OK)):
+        hospital.forbidden = {(closed, right)}
+        closed.chmod(mode & 0o700)
+        assert hospital.problem().advice.startswith(host)
+        if os.geteuid() == 0:
+            closed.chmod(mode)
+            os.chown(closed, -1, 4)
+            assert f'group_add: ["4"]; or {host}' in hospital.problem().advice
+
+
 def test_a_log_of_a_speed_test_server_that_is_missing_comes_with_the_setting_that_makes_it(hospital: Hospital) -> None:
     found = hospital.problem(path=hospital.folder / "ooklaserver-access.log")
     assert "logging.loggers.access" in found.advice
@@ -155,7 +169,7 @@ def test_a_state_that_others_may_read_or_that_is_somebody_elses_is_a_problem(hos
     hospital.state.chmod(0o755)
     assert hospital.problem().advice == f"chmod 700 {hospital.state}"
     hospital.state.chmod(0o700)
-    hospital.machine = replace(hospital.machine, rights=Rights(4242, hospital._allowed))
+    hospital.machine = replace(hospital.machine, rights=Rights(4242, hospital._allowed, contained=False))
     assert "belongs to" in hospital.problem().sentence
 
 
