@@ -1,7 +1,8 @@
 """What a reader sees in a panel: by Grafana's own library, out of the answers of the panel's queries.
 
-The library takes frames as Grafana's data sources make them. Those of Prometheus are made here as
-`packages/grafana-prometheus/src/result_transformer.ts` makes them; those of InfluxDB are what `engines.grafana` reads.
+The library takes frames as Grafana's data sources make them. Those of Prometheus are made here as its source makes them
+(`pkg/promlib/querydata/response.go`, `packages/grafana-prometheus/src/result_transformer.ts`); those of InfluxDB are
+what `engines.grafana` reads.
 """
 
 from __future__ import annotations
@@ -62,11 +63,9 @@ def of_prometheus(answers: Mapping[str, tuple[Query, Sequence[Series]]], *, tabl
         answers: By the letter of the target.
         table: Whether its queries want tables: a frame for each letter instead of one for each series.
     """
-    letters = [letter for letter, (_, series) in answers.items() if series]
-    for letter in letters:
-        query, series = answers[letter]
-        if table:
-            yield _table(letter, series, f"Value #{letter}" if len(letters) > 1 else "Value")
+    for letter, (query, series) in answers.items():
+        if table:  # an empty answer is a table without rows, and counts
+            yield _table(letter, series, f"Value #{letter}" if len(answers) > 1 else "Value")
         else:
             yield from (_line(letter, one, called(one, query)) for one in series)
 

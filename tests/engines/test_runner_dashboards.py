@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from engines.conftest import StartPrometheus, program_or_skip
+from engines.grafana import panels
 from engines.grafana_prometheus import Look, ask, called, choices, lines, openmetrics, queries, variables
-from engines.prometheus import QUIET, Prometheus, blocks
-from engines.seeing import read_from_prometheus
+from engines.prometheus import QUIET, Prometheus, Series, blocks
+from engines.seeing import of_prometheus, read_from_prometheus, seen
 
 BEGIN = 1_772_582_400
 END = BEGIN + 2400
@@ -232,6 +233,19 @@ def test_a_reader_reads_words_and_units(filled: Prometheus, uid: str) -> None:
     assert {title: [list(row) for row in rows] for title, rows in found.items()} == {
         title: [list(row) for row in rows] for title, rows in READ[uid].items()
     }
+
+
+def test_a_table_is_there_though_one_of_its_queries_has_no_answer() -> None:
+    """Nothing was ever rejected: the other columns keep their names and their places."""
+    (panel,) = [one for one in panels("pegel-itself") if one["title"] == "Sources" and one["type"] == "table"]
+    source = Series({"instance": RUNNER, "source": "ookla"}, [(0.0, 42.0)])
+    answers = {letter: (EVERY["pegel-itself", f"Sources {letter}"], [source]) for letter in "ABC"}
+    answers["D"] = (EVERY["pegel-itself", "Sources D"], [])
+    frames = list(of_prometheus(answers, table=True))
+    (rows,) = seen(program_or_skip("grafana-display"), {"x": (panel, frames)}).values()
+    assert [list(row.items())[:5] for row in rows] == [
+        [("Source", "ookla"), ("Runner", RUNNER), ("Age", "42 s"), ("Not read yet", "42 B"), ("Records/s", "42")]
+    ]
 
 
 @pytest.mark.parametrize("which", HAPPENS, ids=" - ".join)

@@ -18,6 +18,7 @@ from engines.conftest import StartPrometheus, program_or_skip
 from engines.grafana_prometheus import Look, called, lines, openmetrics, queries, substituted
 from engines.influxdb import Server
 from engines.prometheus import Prometheus, Pushgateway, Series
+from engines.seeing import read_from_prometheus
 from stack import catalogue
 from stack.alerts import HOME
 from stack.catalogue import SCRAPED, Catalogue
@@ -164,6 +165,26 @@ def test_figures_are_those_of_the_services(services: Scene) -> None:
     (refused,) = services.ask("Age of pushes B")
     assert refused.value == 0
     assert "status 400" in services.shown("Remote writes per second by answer")
+
+
+def test_a_reader_reads_words_and_texts(services: Scene) -> None:
+    """By Grafana's own library. A code is a text and stays 400, a moment is an age."""
+    look = replace(LOOK, begin=services.moment - 3600, end=services.moment)
+    found = read_from_prometheus(program_or_skip("grafana-display"), services.server, UID, lambda _: look)
+    assert {row["title"]: row["text"] for row in found["Services"]} == {
+        "grafana": "down",
+        "influxdb": "up",
+        "prometheus": "up",
+        "pushgateway": "up",
+    }
+    assert [row["text"] for row in found["Configuration"]] == ["in effect"]
+    assert [row["text"] for row in found["Alertmanagers"]] == ["0"]
+    (alert,) = found["Which alerts fire?"]
+    assert list(alert) == ["Severity", "Alert", "What", "Where"]
+    assert (alert["Alert"], alert["What"]) == ("PrometheusRemoteWriteRejected", "400")
+    (group,) = found["Age of pushes"]
+    assert list(group) == ["Job", "Instance", "Age", "Last one refused"]
+    assert (group["Job"], group["Instance"], group["Last one refused"]) == ("player", "a", "no")
 
 
 BEGIN = 1_772_582_400
