@@ -201,17 +201,21 @@ def _link(link: Link) -> Object:
 
 
 def _top_link(link: Link) -> Object:
-    """In the bar; it takes the time range along by itself."""
+    """In the bar; it takes the time range along by itself, and only the variables that it names.
+
+    All of them would be too many: two dashboards may mean different things by one name.
+    """
+    chosen = "&".join(f"${{{name}:queryparam}}" for name in link.variables)
     return {
         "title": link.title,
         "type": "link",
         "icon": "dashboard" if link.url.startswith("/") else "doc",
         "tooltip": link.title,
-        "url": link.url,
+        "url": f"{link.url}?{chosen}" if chosen else link.url,
         "tags": [],
         "asDropdown": False,
         "targetBlank": not link.url.startswith("/"),
-        "includeVars": bool(link.variables),
+        "includeVars": False,
         "keepTime": link.url.startswith("/"),
     }
 

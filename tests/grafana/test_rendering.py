@@ -111,6 +111,12 @@ def test_a_link_takes_time_and_variables_along() -> None:
     assert found["targetBlank"] is False
 
 
+def test_a_link_in_the_bar_takes_along_what_it_names() -> None:
+    """A zone is a name on one dashboard and a number on another: what is not meant must not come along."""
+    (found,) = drawn(Row("Row", []), links=[Link("More", "/d/y", variables=["server"])])["links"]
+    assert (found["url"], found["keepTime"], found["includeVars"]) == ("/d/y?${server:queryparam}", True, False)
+
+
 def test_a_link_outside_opens_beside() -> None:
     (found,) = only(panel(links=[Link("Manual", "https://example.org/x")]))["fieldConfig"]["defaults"]["links"]
     assert (found["url"], found["targetBlank"]) == ("https://example.org/x", True)
