@@ -15,6 +15,7 @@ from pegel.enrichers.filter import Filter
 from pegel.metrics.definition import Value
 from pegel.pipeline.flow import Stopped, Stored, stopped
 from pegel.pipeline.health import Vitals
+from pegel.pipeline.holding import holder
 from pegel.pipeline.stops import Stop
 from pegel.plan import Plan
 from pegel.state.bulletin import Said, Trouble
@@ -236,6 +237,18 @@ def test_windows_wait_for_a_source_that_fails(well: Vitals) -> None:
     held = troubled(sick(well, metrics=[counting(60.0, None)]), Trouble("source", "log", "denied", NOW - 60))
     assert "no window was ever closed: they wait for the source log, which fails: denied" in only(held).sentence
     assert "after 1h (`max_hold`)" in only(held).advice
+
+
+def test_a_log_that_is_waited_for_on_purpose_is_no_source_that_fails(well: Vitals) -> None:
+    """It holds no window: only what cannot be read does."""
+    slow = sick(well, sources=[source(2 * HOURS, 5.0)], metrics=[counting(60.0, 2 * HOURS)])
+    waiting = troubled(slow, Trouble("source", "log", "it does not exist", NOW - 60, waiting=True))
+    assert "fails" not in holder(metric(), waiting).what
+
+
+def test_a_definition_that_has_ended_says_nothing_of_the_one_at_work(well: Vitals) -> None:
+    former = counting(3 * HOURS, 3 * HOURS, until=at(2 * HOURS))
+    assert found(sick(well, metrics=[former, counting()])) == []
 
 
 def test_a_rolling_window_that_is_not_covered_is_a_note(well: Vitals) -> None:
