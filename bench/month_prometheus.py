@@ -29,6 +29,9 @@ SPAN = range(START, STOP)
 BLOCK = 54 * 3600
 """What Prometheus makes of small blocks in the end."""
 
+MARKS = 240
+"""Seconds between two looks for annotations: a minute, but no more than 11,000 looks."""
+
 BOARDS = ("overview", "ookla-prometheus", "pegel-itself", "stack-health")
 CHOSEN = {"server": ".*", "zone": "1", "instance": ".*", "source": ".*", "sink": ".*"}
 
@@ -69,10 +72,10 @@ def fill(found: list[Series], directory: Path) -> int:
 
 def asked(server: Prometheus, board: str) -> Iterator[tuple[str, float]]:
     """The best of three of each query, with the number of series."""
-    step = window(timedelta(seconds=STOP - START), PIXELS)
-    look = Look(START, STOP - 1, round(step.total_seconds()), variables=CHOSEN)
+    step = round(window(timedelta(seconds=STOP - START), PIXELS).total_seconds())
+    look = Look(START, STOP - 1, variables=CHOSEN)
     for name, query in queries(board).items():
-        at = replace(look, step=max(look.step, query.least))
+        at = replace(look, step=MARKS if name.startswith("@") else max(step, query.least))
         took = []
         for _ in range(3):
             begun = time.perf_counter()

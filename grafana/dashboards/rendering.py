@@ -267,6 +267,9 @@ def _annotation(annotation: Annotation) -> Object:
         "datasource": _source(annotation.target.source),
     }
     if annotation.target.source.type == "prometheus":
-        return {**made, "expr": annotation.target.text, "titleFormat": annotation.name, "textFormat": annotation.text}
+        # Some versions of the data source look for the query in the one place, some in the other.
+        asked: Object = {"refId": "Anno", "expr": annotation.target.text, "interval": "", "range": True}
+        texts: Object = {"titleFormat": annotation.name, "textFormat": annotation.text}
+        return {**made, **texts, "expr": annotation.target.text, "target": asked}
     target: Object = {"refId": "Anno", "query": annotation.target.text}
     return {**made, "target": target, "mappings": {"text": {"source": "field", "value": annotation.text or "text"}}}
