@@ -120,4 +120,5 @@ def test_before_the_first_start_and_without_metrics_there_is_nothing_to_follow(t
     assert told(fresh.vitals()) == []
     fresh.count()
     nothing = Plan(runner=fresh.plan().runner, sources=[], metrics=[], sinks=fresh.plan().sinks)
-    assert told(replace(fresh.vitals(), plan=nothing)) == []
+    [found] = told(replace(fresh.vitals(), plan=nothing))
+    assert (found.level, found.sentence) == ("ok", "there is no metric: the runner tells of itself alone")

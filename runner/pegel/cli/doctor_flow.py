@@ -23,8 +23,11 @@ def flow_findings(vitals: Vitals, *, unheard: Collection[str], connect: bool) ->
         connect: Ask the other sinks what they have.
     """
     plan = vitals.plan
-    if vitals.facts is None or not plan.metrics:
-        return  # before the first start; or it watches itself alone
+    if vitals.facts is None:
+        return  # before the first start
+    if not plan.metrics:
+        yield Finding("ok", "flow", "there is no metric: the runner tells of itself alone")
+        return
     askable = [sink for sink in plan.sinks if connect and sink.name not in unheard and _takes_any(plan, sink)]
     stored: dict[str, Mapping[str, int]] = {}
     heard = ask_all([partial(_stored, plan, sink) for sink in askable])
