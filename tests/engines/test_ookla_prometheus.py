@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -42,12 +42,17 @@ ASN = "ookla_speedtest_asn_minutely_tests"
 HELLO = "ookla_speedtest_hello_minutely_records"
 
 
+def fetched(times: Iterable[float]) -> Iterator[tuple[str, Mapping[str, str], float, float]]:
+    """What is on every page of a runner."""
+    return (("pegel_runner_commits", TARGET, time, 7.0) for time in times)
+
+
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """A server that has scraped the page. A series that left it is gone at once, as if it had been told."""
     directory = tmp_path_factory.mktemp("pages")
     age = ("pegel_source_watermark_age_seconds", {"source": "ookla", **TARGET}, END - 5.0, 30.0)
-    blocks(program_or_skip("promtool"), openmetrics(iter([*PAGES.samples(), age])), directory)
+    blocks(program_or_skip("promtool"), openmetrics(iter([*PAGES.samples(), *fetched(PAGES.times), age])), directory)
     server = Prometheus(program_or_skip("prometheus"), directory, QUIET, "--query.lookback-delta=16s")
     yield server
     server.stop()
@@ -243,9 +248,20 @@ def test_bars_are_the_greatest_in_order(filled: Prometheus, which: str) -> None:
 
 
 def test_errors_are_the_sum_of_the_golden_points(filled: Prometheus) -> None:
-    """A server is there every minute, so looking once a minute counts each once; the last one stays a little."""
+    """A server is there every minute, so each counts once; only the last one stays on the page, five times in all."""
     newest = next(one.value for one in reversed(PAGES.shown) if one.name == "ookla_speedtest_minutely_errors5xx")
     assert numbers(filled, EVERY["Server errors (5xx)"], LOOK) == {"st-01": golden_sum("errors5xx") + 4 * newest}
+
+
+@pytest.mark.parametrize("every", [10, 15, 30, 60])
+def test_a_sum_is_the_same_however_often_the_page_is_fetched(prometheus: StartPrometheus, every: int) -> None:
+    """Also where it was fetched for a part of the time alone."""
+    begin = BEGIN + 600
+    times = [float(time) for time in range(begin + 7, begin + 1200, every)]
+    seen_ = ("ookla_speedtest_minutely_errors5xx", {"server": "st-01", **TARGET})
+    server = prometheus(samples=openmetrics(iter([*((*seen_, time, 3.0) for time in times), *fetched(times)])))
+    look = replace(LOOK, end=begin + 1200)
+    assert numbers(server, EVERY["Server errors (5xx)"], look) == {"st-01": pytest.approx(60)}
 
 
 def test_busy_hours_are_those_of_the_reader(filled: Prometheus) -> None:
@@ -308,7 +324,7 @@ def test_a_reader_reads_words_units_and_whole_numbers(filled: Prometheus) -> Non
     table = found["Biggest providers"]
     assert list(table[0]) == ["Provider", "AS number", "Tests", "Share"]
     assert {row["AS number"]: (row["Provider"], row["Tests"]) for row in table} == {
-        asn: (name_of(asn), f"{count}") for asn, count in tests.items()
+        asn: (name_of(asn), f"{count:.0f}") for asn, count in tests.items()
     }
     assert list(found["Providers whose tests are refused"][0]) == [
         "Provider",
@@ -361,6 +377,7 @@ def test_a_provider_without_a_name_and_one_with_two_still_show(
                 (ASN, {**labels, "asn": "64504"}, END - 60.0, 1.0),
                 ("asn_map_info", {**TARGET, "asn": "64504", "asname": "OLD"}, END - 7200.0, 1.0),
                 ("asn_map_info", {**TARGET, "asn": "64504", "asname": "NEW"}, END - 60.0, 1.0),
+                *fetched([END - 60.0]),
             ]
         )
     )

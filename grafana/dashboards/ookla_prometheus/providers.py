@@ -14,7 +14,7 @@ REFUSALS = 'status!="200"'
 BIGGEST = f"topk(10, {total(TESTS, by='asn', at=' @ end()')})"
 """The same ten all along a chart."""
 
-SHARE = f"{total(TESTS, by='asn')} / on () group_left () sum(sum_over_time({shown(TESTS)}[$__range:1m]))"
+SHARE = f"{total(TESTS, by='asn')} / on () group_left () {total(TESTS)}"
 
 # A provider that is gone must be seen to fall to nothing; but a runner that is gone leaves a gap.
 LEADING = f"""({mean(TESTS, by="asn")} and {BIGGEST})
