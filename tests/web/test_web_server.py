@@ -134,12 +134,14 @@ REQUEST = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n"
 POST = REQUEST.replace(b"GET", b"POST")
 
 
-def ended(line: socket.socket, drop: bytes = b"") -> bool:
-    """Whether the other end gives up within some seconds, though it gets a byte now and then."""
+def ended(line: socket.socket, said: bytes, drop: bytes) -> bool:
+    """Whether the other end gives up within some seconds after what is said, though it gets a byte now and then."""
     line.settimeout(0.05)
-    for _ in range(100):
+    for step in range(100):
         try:
-            if drop:
+            if step == 0:
+                line.sendall(said)
+            elif drop:
                 line.sendall(drop)
             if not line.recv(2**16):
                 return True
@@ -165,21 +167,20 @@ def test_who_holds_a_place_and_does_not_get_on_is_sent_away(said: bytes, drop: b
     """Some dozens of these would keep Prometheus out, and nobody would be told."""
     with serving([Endpoint(ANY, "/metrics", echo)], patience) as port:
         with socket.create_connection(("127.0.0.1", port), 10) as line:
-            line.sendall(said)
-            assert ended(line, drop)
+            assert ended(line, said, drop)
         assert ask(port).status == 200
 
 
 def test_who_never_reads_its_answer_is_sent_away() -> None:
     """It may not notice, for its own system still has some of the answer; its place is free."""
-    hurried = Patience(asking=5, answering=0.3, silent=0.3, connections=2)
+    hurried = Patience(answering=2, silent=1, connections=2)
     large = Endpoint(ANY, "/metrics", lambda _: Answer(b"x" * 8 * 2**20))
     with serving([large], hurried) as port, socket.create_connection(("127.0.0.1", port), 10) as line:
         line.sendall(REQUEST + b"\r\n")
         gone = select.poll()
         gone.register(line, select.POLLHUP)
         answers: list[int] = []
-        while len(answers) < 100 and 200 not in answers:
+        while len(answers) < 200 and 200 not in answers:
             answers.append(ask(port).status)
             gone.poll(50)
         assert (answers[0], answers[-1]) == (503, 200)
@@ -189,10 +190,10 @@ def test_an_answer_may_take_longer_than_a_question() -> None:
     never = threading.Event()
 
     def slow(asked: Asked) -> Answer:
-        never.wait(0.6)
+        never.wait(1.5)
         return echo(asked)
 
-    with serving([Endpoint(ANY, "/metrics", slow)], Patience(asking=0.2, answering=10)) as port:
+    with serving([Endpoint(ANY, "/metrics", slow)], Patience(asking=1)) as port:
         assert ask(port).status == 200
     with serving([Endpoint(ANY, "/metrics", slow)], Patience(answering=0.2)) as port, pytest.raises(ConnectionError):
         ask(port)
@@ -200,14 +201,14 @@ def test_an_answer_may_take_longer_than_a_question() -> None:
 
 def test_a_connection_that_asks_again_in_time_is_kept() -> None:
     """A scraper comes every minute, on the same connection."""
-    with serving([Endpoint(ANY, "/metrics", echo)], Patience(asking=0.5, answering=0.5, silent=5)) as port:
+    with serving([Endpoint(ANY, "/metrics", echo)], Patience(asking=1, answering=1)) as port:
         connection = HTTPConnection("127.0.0.1", port, timeout=10)
         ports = set()
-        for _ in range(3):
+        for _ in range(2):
             connection.request("GET", "/metrics")
             assert connection.getresponse().read() == b"GET "
             ports.add(connection.sock.getsockname()[1])
-            assert not select.select([connection.sock], [], [], 0.7)[0]
+            assert not select.select([connection.sock], [], [], 1.3)[0]
         connection.close()
         assert len(ports) == 1
 
@@ -218,7 +219,8 @@ def test_a_crowd_is_told_to_come_again_and_a_mob_is_not_heard() -> None:
         lines = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(2)]
         assert ask(port).status == 503
         lines += [socket.create_connection(("127.0.0.1", port), 10) for _ in range(6)]
-        assert sum(bool(select.select([line], [], [], 0.3)[0]) for line in lines) == 2
+        gone = [line for line in lines if select.select([line], [], [], 0.3)[0]]
+        assert len(gone) in (2, 3), "six are heard, and one of them may be the asker of before, who is not quite gone"
         for line in lines:
             line.close()
 
