@@ -7,7 +7,7 @@ ours. `test_mutants.py` shows that a pinned seed catches every one of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -238,8 +238,8 @@ class LateIsNotSent(_Changed):
 
 
 class _SameRevisionMetric(LiveMetric):
-    def point(self, series: int, pane: int, start: int, values: Any, revision: int) -> Point:
-        return super().point(series, pane, start, values, min(revision, 1))
+    def points_of(self, series: int, pane: int, values: Any, revision: int) -> Iterator[Point]:
+        return super().points_of(series, pane, values, min(revision, 1))
 
 
 class SameRevision(_Changed):

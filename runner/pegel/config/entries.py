@@ -112,7 +112,8 @@ class MetricEntry:
         over: Length of a rolling window, a multiple of `every`.
         labels: Columns that tell series apart.
         where: SQL condition on records.
-        values: By name: an aggregate expression, or a table with `value`, `kind` and `help`.
+        values: By name: an aggregate expression, or a table with `value`, `kind` and `help`; with `metric`, and
+            `labels` if it has some, it is shown as a metric of that name.
         timezone: Of calendar days.
         allowed_lateness: A closed window accepts corrections for so long.
         max_series: Series beyond this number are folded into `__other__`.

@@ -59,7 +59,7 @@ def off_warnings(nodes: Sequence[Node]) -> list[Problem]:
 
 def pattern_warnings(nodes: Sequence[Node], metrics: Sequence[Metric]) -> list[Problem]:
     """Patterns that match no metric."""
-    names = [metric.name for metric in metrics]
+    names = [one.name for metric in metrics for one in metric.shown()]
     warnings = []
     for node in nodes:
         written = node.table.get("metrics")

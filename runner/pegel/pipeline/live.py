@@ -7,15 +7,16 @@ state when it starts and thrown away with a turn that fails.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pegel.metrics.compiled import CompiledMetric
+from pegel.metrics.definition import ALONE, Metric
 from pegel.metrics.partials import Pane, Partials
 from pegel.metrics.windows import Windows
 from pegel.pipeline.news import News
-from pegel.sinks import Histogram, Point, Value
+from pegel.sinks import Histogram, Kind, Point, Value
 from pegel.state import State, claims
 from pegel.state.series import TOMBSTONE, Limits
 from pegel.state.windows import TOTAL, PaneRow
@@ -44,6 +45,19 @@ class Standing:
     not_before: int | None = None
     watermark: int | None = None
     swept: int = 0
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A metric as sinks see it.
+
+    Attributes:
+        names: What the values are called there, by what they are called in the definition.
+    """
+
+    metric: Metric
+    names: Mapping[str, str]
+    kinds: Mapping[str, Kind]
 
 
 @dataclass
@@ -75,6 +89,7 @@ class LiveMetric:
         self.windows = Windows(self.metric.every, self.metric.over, self.metric.timezone)
         self.lateness = round(self.metric.allowed_lateness * 1e6)
         self.kinds = {name: value.kind for name, value in self.metric.values.items()}
+        self.shown = [_as_shown(self.metric, one) for one in self.metric.shown()]
         self.cumulative = any(kind in ("counter", "histogram") for kind in self.kinds.values())
         self.news = News(state.series, self.id, self.metric)
         self.limits = Limits(
@@ -249,13 +264,13 @@ class LiveMetric:
     def points(self, rows: Sequence[PaneRow], *, early: bool = False) -> list[Point]:
         """The points of pane rows: revision 0 while open, 1 at the close, one more per correction."""
         shown = [row for row in rows if self._complete(row.pane)]
-        points = []
+        points: list[Point] = []
         for row, value in zip(shown, self.compiled.finish(self._panes(shown)), strict=True):
             said = self.news.without(value) if early else self.news.tell(row.series, row.pane, value)
             if said:
                 said = {**said, "approx": 1} if self._is_estimate(row) else said
                 revision = 0 if early else 1 + row.corrections
-                points.append(self.point(row.series, row.pane, row.pane, said, revision))
+                points += self.points_of(row.series, row.pane, said, revision)
         return points
 
     def _complete(self, pane: int) -> bool:
@@ -292,24 +307,25 @@ class LiveMetric:
         counts = self.state.windows.bucket_counts(self.id, row.pane, row.series)
         return tuple(counts.get(part, {}) for part in range(len(self.compiled.buckets)))
 
-    def point(
-        self, series: int, pane: int, start: int, values: Mapping[str, Value | Histogram], revision: int
-    ) -> Point:
-        """A point of a series; `pane` ends its window, `start` is the time that sinks of windows show."""
-        labels = {
-            **self.metric.constant_labels,
-            **dict(zip(self.metric.labels, self._labels(series), strict=True)),
-        }
-        return Point(
-            metric=self.metric.name,
-            labels=tuple(sorted(labels.items())),
-            start_us=start,
-            end_us=self.windows.pane_end(pane),
-            values=values,
-            kinds=self.kinds,
-            revision=revision,
-            help=self.metric.help,
-        )
+    def points_of(
+        self, series: int, pane: int, values: Mapping[str, Value | Histogram], revision: int
+    ) -> Iterator[Point]:
+        """What a series says in the window that `pane` ends, one point per metric that sinks see."""
+        labels = dict(zip(self.metric.labels, self._labels(series), strict=True))
+        remarks = {name: value for name, value in values.items() if name not in self.kinds}
+        for one in self.shown:
+            own = {shown: values[name] for name, shown in one.names.items() if name in values}
+            if own:
+                yield Point(
+                    metric=one.metric.name,
+                    labels=tuple(sorted({**one.metric.constant_labels, **labels}.items())),
+                    start_us=pane,
+                    end_us=self.windows.pane_end(pane),
+                    values={**own, **remarks},
+                    kinds=one.kinds,
+                    revision=revision,
+                    help=one.metric.help,
+                )
 
     def _labels(self, series: int) -> tuple[str, ...]:
         return self.state.series.labels_of(self.id, series)
@@ -323,13 +339,13 @@ class LiveMetric:
         """
         newest = self._gauges() if not self.cumulative or set(self.kinds.values()) != {"counter"} else {}
         totals = self._totals() if self.cumulative else {}
-        points = []
+        points: list[Point] = []
         for series in sorted(newest.keys() | totals.keys()):
             row, values = newest.get(series, (None, {}))
             merged = {**values, **totals.get(series, {})}
             pane = row.pane if row else self.windows.pane_start(self.standing.watermark or 0)
             if merged:
-                points.append(self.point(series, pane, pane, merged, 1))
+                points += self.points_of(series, pane, merged, 1)
         return points
 
     def _totals(self) -> dict[int, dict[str, Any]]:
@@ -385,3 +401,12 @@ class LiveMetric:
     def oldest_needed(self, watermark: int) -> int:
         """Panes that start earlier are needed by no window and no correction."""
         return self.windows.pane_start(watermark - self.lateness)
+
+
+def _as_shown(metric: Metric, shown: Metric) -> Shown:
+    """One of the metrics that a definition is shown as."""
+    kinds = {name: value.kind for name, value in shown.values.items()}
+    if shown.name == metric.name:
+        return Shown(shown, {name: name for name in shown.values}, kinds)
+    (name,) = [name for name, value in metric.values.items() if value.metric == shown.name]
+    return Shown(shown, {name: ALONE}, kinds)

@@ -144,7 +144,7 @@ class RollingMetric(LiveMetric):
         found = zip(series, self.compiled.finish(merged), strict=True)
         values = [(one, self.news.tell(one, pane, value)) for one, value in found]
         extra = {"incomplete": 1} if incomplete else {}
-        return [self.point(one, pane, pane, {**value, **extra}, 1) for one, value in values if value]
+        return [point for one, value in values if value for point in self.points_of(one, pane, {**value, **extra}, 1)]
 
     def _look_back(self, series: int, since: int, pane: int) -> Pane:
         """One series over the panes of a window; arrivals are those of its last pane alone."""

@@ -315,7 +315,7 @@ class Turn:
         for metric in self.metrics:
             closed = metric.closed_before()
             panes = {pane: series for pane, series in changed.get(metric.id, {}).items() if pane >= closed}
-            if panes and takes(delivery.plan, metric.metric.name):
+            if panes and any(takes(delivery.plan, one.metric.name) for one in metric.shown):
                 points += metric.early(panes)
         self._early[delivery.name] = {}
         delivery.early_taken()

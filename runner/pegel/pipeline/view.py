@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from pegel.errors import SinkError
-from pegel.pipeline.live import LiveMetric
+from pegel.pipeline.live import LiveMetric, Shown
 from pegel.plan import SinkPlan, takes, wants_own
 from pegel.seams import Clock
 from pegel.sinks import Point
@@ -39,12 +39,15 @@ class View:
         if not now and not self._is_time:
             self._behind = True
             return
-        current = [one for one in metrics if one.standing.until is None and takes(self._plan, one.metric.name)]
-        points = [point for metric in current for point in metric.snapshot()]
+        current = [one for one in metrics if one.standing.until is None and any(map(self._takes, one.shown))]
+        points = [point for metric in current for point in metric.snapshot() if takes(self._plan, point.metric)]
         self._points = [*points, *own()] if wants_own(self._plan) else points
         self._refreshed = self._clock.monotonic()
         self._behind = False
         self.wake.set()
+
+    def _takes(self, shown: Shown) -> bool:
+        return takes(self._plan, shown.metric.name)
 
     @property
     def overdue(self) -> bool:
