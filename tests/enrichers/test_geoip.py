@@ -103,10 +103,9 @@ def test_a_replaced_file_counts_and_a_bad_one_keeps_the_old(file: Path, caplog: 
         replace(file, b"<html>quota exceeded</html>")
         for _ in range(3):
             assert enriched(enricher, {"ip": ["192.0.2.7"]}) == {"region": ["Bremen"]}
-    assert [record.getMessage() for record in caplog.records] == [
-        f"{file} is a web page or an error message, and no database; download it again; "
-        "what was read before stays in use."
-    ]
+    kept = "what was read before stays in use"
+    sentence = f"{file} is a web page or an error message, and no database; download it again; {kept}."
+    assert [record.getMessage() for record in caplog.records] == [sentence]
 
 
 def replace(file: Path, content: bytes) -> None:
@@ -223,7 +222,9 @@ def test_damage_within_finds_nothing_and_says_so_once(tmp_path: Path, caplog: py
     """And never an address: what is in the log must not lead to a person."""
     path = tmp_path / "db"
     random = Random(5)
-    good = bytearray(database([("1.0.0.0/24", city("AU")), *NETWORKS, ("100.0.0.0/8", city("FR", "Broken inside"))], version=6))
+    good = bytearray(
+        database([("1.0.0.0/24", city("AU")), *NETWORKS, ("100.0.0.0/8", city("FR", "Broken inside"))], version=6)
+    )
     place = good.index(b"Broken")
     good[place : place + 6] = b"\xff" * 6
     path.write_bytes(good)

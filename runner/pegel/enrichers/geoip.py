@@ -19,8 +19,6 @@ from pegel.table import Columns, Table, literal
 
 Part = Literal["country", "region", "city", "latitude", "longitude"]
 
-_NUMBERS = ("latitude", "longitude")
-
 _UNKNOWN: Mapping[str, str] = {"country": "XX", "region": "Unknown", "city": "Unknown"}
 
 _OLD = 60
@@ -81,7 +79,9 @@ class Geoip(Enricher):
 
     def adds(self, columns: Columns) -> Columns:
         self.needs(columns)
-        return {name: "DOUBLE" if part in _NUMBERS else "VARCHAR" for name, part in self.columns.items()}
+        return {
+            name: "DOUBLE" if part in ("latitude", "longitude") else "VARCHAR" for name, part in self.columns.items()
+        }
 
     def lacks(self) -> Sequence[str]:
         reason = self._file.trouble() if self._file else ""
@@ -106,10 +106,10 @@ class Geoip(Enricher):
         return looked_up(table, self.column, found, len(wanted), added, types)
 
     def _value(self, part: Part, found: str) -> str:
-        if part in _NUMBERS:
+        if part == "latitude" or part == "longitude":
             return f"try_cast(nullif({found}, '') as double)"
-        unknown: Mapping[str, str] = {**_UNKNOWN, **self.unknown}
-        return f"coalesce(nullif({found}, ''), {literal(unknown[part])})"
+        unknown = self.unknown.get(part, _UNKNOWN[part])
+        return f"coalesce(nullif({found}, ''), {literal(unknown)})"
 
     def probe(self) -> Sequence[str]:
         if self._file is None:
