@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from pegel.errors import SourceError
@@ -11,7 +12,7 @@ from pegel.formats import Format
 from pegel.pipeline.stage import Chunk, chunk
 from pegel.plan import SourcePlan
 from pegel.seams import Clock, Files
-from pegel.sources import Position, World
+from pegel.sources import Position, Progress, World
 from pegel.state import State
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 30.0
@@ -25,6 +26,8 @@ _GROUP = 16 << 20
 
 
 _TOLD = {
+    "quarantined_objects": "an object can never be read and was put aside; pegel state shows why",
+    "lost_objects": "an object was deleted before all of it was read",
     "quarantined_archives": "an archive can never be read and was put aside",
     "lost_streams": "a log ended before all of it was read",
     "identity_ambiguous": "it cannot be told whether a file is a copy or a new log",
@@ -67,9 +70,17 @@ class Reader:
             for one in state.positions.streams(plan.name)
         ]
         plan.source.open(World(clock=clock, files=files, wake=self.wake, start=plan.start), positions)
+        self.progress = Progress(watermark=state.positions.watermark(plan.name))
+        self._learned: Progress | None = None
+        self._flying: deque[str] = deque()
+        self._counting = threading.Lock()
 
     def read(self) -> Chunk | None:
         """The next framed piece, None when there is nothing to read now."""
+        progress = self.progress
+        if progress is not self._learned:
+            self.plan.source.learn(progress)
+            self._learned = progress
         try:
             piece = self.plan.source.poll()
         except SourceError as error:
@@ -89,6 +100,8 @@ class Reader:
         if not positions and not frames.consumed and not frames.rejects:
             return None
         self.given += 1
+        with self._counting:
+            self._flying.append(piece.partition)
         return chunk(self.name, piece, frames, positions, round(self._clock.wall() * 1e6))
 
     def _fail(self, error: SourceError) -> None:
@@ -108,6 +121,22 @@ class Reader:
     def in_flight(self) -> int:
         """Chunks that were read and are not committed. The reader counts one side, the turn the other."""
         return self.given - self.taken
+
+    def settle(self, count: int) -> None:
+        """So many of the oldest chunks are committed; called by the turn's thread."""
+        with self._counting:
+            for _ in range(count):
+                self._flying.popleft()
+        self.taken += count
+
+    def unread(self) -> frozenset[str]:
+        """Partitions of which something is not committed, whether it was read or not; only of ordered sources.
+
+        What the source says comes first: a piece that leaves it meanwhile is among those in flight by then.
+        """
+        known = self.plan.source.status().unread
+        with self._counting:
+            return known.union(self._flying)
 
     def _tell(self) -> None:
         """Say once what holds the source back, and what it noticed."""

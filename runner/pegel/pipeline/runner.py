@@ -271,7 +271,7 @@ class Runner:
         self._seen = seen
         self._own.committed()
         for folded in self._backlog:
-            self._reader(folded.source).taken += len(folded.chunks)
+            self._reader(folded.source).settle(len(folded.chunks))
         self._backlog = []
         self._unsettled = defaultdict(list)
         self._compiled = [(one, metric) for one, metric in self._compiled if self.turn.counts(one.id)]
@@ -338,7 +338,7 @@ class Runner:
         for reader in self.readers:
             status = reader.plan.source.status()
             caught_up = reader.caught_up and not reader.in_flight
-            news[reader.name] = SourceNews(caught_up, reader.failing_for(), status.partitions)
+            news[reader.name] = SourceNews(caught_up, reader.failing_for(), status.partitions, reader.unread())
         return news
 
     def _reader(self, source: str) -> Reader:

@@ -34,8 +34,9 @@ _READ = "_read"
 _TOGETHER = 16
 """Chunks whose records are computed by one statement, at most."""
 
-_ORDER_SHIFT = 44
-"""Position of a record: number of its stream, shifted, plus its offset (up to 16 TiB a stream)."""
+_ORDER_SHIFT = 34
+"""Position of a record: number of its stream, shifted, plus its offset. It decides ties between equal times, for up
+to 500 million streams (objects in a bucket are streams) of up to 16 GiB; a bigger one overlaps with the next."""
 
 
 @dataclass
@@ -49,6 +50,7 @@ class Chunk:
         read_at: Wall clock in us when the bytes were read.
         consumed: Bytes used up.
         bound: Event time in us that the watermark does not pass with these records.
+        written: Wall clock in us when the bytes were written, where the source knows it.
     """
 
     source: str
@@ -61,6 +63,7 @@ class Chunk:
     consumed: int
     rejects: Mapping[str, int]
     bound: int | None = None
+    written: int | None = None
 
 
 @dataclass
@@ -111,6 +114,7 @@ def chunk(source: str, piece: Piece, frames: Frames, positions: Sequence[Positio
         consumed=frames.consumed,
         rejects=rejects,
         bound=piece.bound,
+        written=piece.written,
     )
 
 

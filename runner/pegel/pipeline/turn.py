@@ -38,11 +38,13 @@ class SourceNews:
         partitions: Those that it knows of, read or not.
     """
 
+        unread: Of an ordered source: those of which something is not committed.
     caught_up: bool = False
     failing: float | None = None
     partitions: frozenset[str] = frozenset()
 
 
+    unread: frozenset[str] = frozenset()
 @dataclass
 class Figures:
     """What the turns of this process did, for our own metrics."""
@@ -79,6 +81,8 @@ class Turn:
         }
         self._caps_at = float("-inf")
         self._members_budget = members
+        idle = [one.sink.sampling.idle for one in deliveries if one.sink.sampling is not None]
+        self._samples_idle = round(max(idle) * 1e6) if idle else None
         self._members_at = float("-inf")
         self.blocked = any(delivery.must_hold() for delivery in deliveries)
         self._watchers: list[Callable[[Sequence[Point]], object]] = []
@@ -178,10 +182,12 @@ class Turn:
             for reason, count in partials.unusable.items():
                 self._state.count("unusable_values_total", count, metric=metric.metric.name, reason=reason)
         for one in folded.chunks:
-            self._state.positions.move(plan.name, one.chunk.positions)
-            limits = (one.chunk.read_at, *([] if one.chunk.bound is None else [one.chunk.bound]))
+            chunk = one.chunk
+            self._state.positions.move(plan.name, chunk.positions)
+            limits = [limit for limit in (chunk.read_at, chunk.bound, chunk.written) if limit is not None]
             newest = None if one.newest is None else min(one.newest, *limits)
-            self._advance(plan.name, one.chunk.partition, newest, one.chunk.read_at)
+            if chunk.partition:
+                self._advance(plan.name, chunk.partition, newest, min(limits) if plan.source.ordered else chunk.read_at)
             self._count(plan.name, one)
 
     def _tell_first_time(self, plan: SourcePlan, folded: Folded) -> None:
@@ -210,7 +216,7 @@ class Turn:
 
     def _advance(self, source: str, partition: str, newest: int | None, active: int) -> None:
         known = self._partitions[source].setdefault(partition, Partition(None, active))
-        known.active = active
+        known.active = active = max(known.active, active) if self._sources[source].source.ordered else active
         if newest is not None:
             known.newest = newest if known.newest is None else max(known.newest, newest)
         self._state.positions.advance(source, partition, newest, active)
@@ -244,7 +250,30 @@ class Turn:
         for metric in [one for one in self.metrics if one.is_over()]:
             self._state.windows.drop(metric.id)
             self.metrics.remove(metric)
-        return points
+        return points, totals
+
+    def _close_metric(
+        self, metric: LiveMetric, watermark: int, *, incomplete: bool = False
+    ) -> tuple[list[Point], list[Point]]:
+        before = metric.closed_before()
+        points = metric.close(watermark, incomplete=incomplete)
+        if metric.closed_before() == before:
+            return points, []
+        closed = Closed(metric, before, self._family(metric), self._samples_idle or 0)
+        totals = [] if self._samples_idle is None else closed.points(points)
+        metric.owing = set()
+        return points, totals
+
+    def _family(self, metric: LiveMetric) -> list[LiveMetric]:
+        """All definitions that count into the same totals as one."""
+        owner = metric.heir or metric
+        return [one for one in self.metrics if (one.heir or one) is owner]
+
+    def begin_sampling(self, delivery: SampledDelivery) -> None:
+        """Let a sink of samples begin with what comes from now on; part of the running transaction."""
+        for metric in self.metrics:
+            if metric.heir is None and metric.cumulative:
+                delivery.begin(metric, self._family(metric))
 
     def _source_watermark(self, name: str, news: SourceNews, now: int) -> int | None:
         """How far a source is: the least of its partitions that are not idle.
@@ -256,13 +285,14 @@ class Turn:
             return None
         disorder = round(plan.disorder * 1e6)
         marks = [
-            partition.newest - disorder
-            for partition in self._partitions[name].values()
-            if partition.newest is not None and not self._idle(plan, partition, news, now)
+            newest - disorder
+            for partition in self._partitions[name]
+            if (newest := self._partitions[name][partition].newest) is not None
+            and not self._idle(plan, partition, news, now)
         ]
         return min(marks, default=None)
 
-    def _idle(self, plan: SourcePlan, partition: Partition, news: SourceNews, now: int) -> bool:
+    def _idle(self, plan: SourcePlan, name: str, news: SourceNews, now: int) -> bool:
         """Whether a partition is so quiet that it no longer holds windows open."""
         if news.failing is not None:
             return now - partition.active > plan.max_hold * 1e6
@@ -271,10 +301,23 @@ class Turn:
     def _metric_watermark(
         self, metric: LiveMetric, news: Mapping[str, SourceNews], now: int
     ) -> tuple[int | None, bool]:
+        partition = self._partitions[plan.name][name]
+        if plan.source.ordered:
+            return self._idle_in_order(plan, name, news, now)
         """How far a metric is, and whether that is so only because a source has failed for too long.
 
         A source of which nothing was ever read says nothing about time: its log may be there tomorrow, with the
         records of a week. It holds nothing up and moves nothing forward.
+    def _idle_in_order(self, plan: SourcePlan, name: str, news: SourceNews, now: int) -> bool:
+        """The same where pieces come in the order in which they were written, which may be long ago."""
+        if news.failing is not None:
+            return news.failing > plan.max_hold
+        if name in news.unread:
+            return False
+        partitions = self._partitions[plan.name]
+        reached = now if news.caught_up else max(one.active for one in partitions.values())
+        return reached - partitions[name].active > plan.idle_after * 1e6
+
         """
         marks: list[int] = []
         quiet: list[int] = []
@@ -302,7 +345,7 @@ class Turn:
         partitions = self._partitions[plan.name].values()
         if not partitions:
             return news.failing is not None and news.failing > plan.max_hold
-        return all(self._idle(plan, one, news, now) for one in partitions)
+        return all(self._idle(plan, name, news, now) for name in partitions)
 
     def _has_early(self, delivery: Delivery) -> bool:
         return any(self._early.get(delivery.name, {}).values())

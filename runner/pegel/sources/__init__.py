@@ -15,10 +15,12 @@ from typing import Any, ClassVar, Literal
 
 from pegel.formats import End
 from pegel.seams import Clock, Files, FileStat
+from pegel.units import Duration
 
 BUILTIN = {
     "file": "pegel.sources.file:File",
     "stdin": "pegel.sources.stdin:Stdin",
+    "s3": "pegel.sources.s3:S3",
 }
 
 
@@ -33,6 +35,7 @@ class Position:
         cursor: All else that the source needs to find the stream again: small, JSON, no record text.
         done: Nothing more is expected from this stream.
         forget: The stream can no longer be met; its row may be deleted.
+        removed: The stream was released, and what the source does then was done (or must not be done any more).
     """
 
     stream: str
@@ -41,6 +44,23 @@ class Position:
     cursor: Mapping[str, Any] = field(default_factory=dict)
     done: bool = False
     forget: bool = False
+    removed: bool = False
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What has become of what a source handed over, as of a commit.
+
+    Attributes:
+        watermark: How far the source is in event time, in us; None before its first record.
+        released: Streams that are done and whose whole effect is safe: windows closed, acknowledged by every remote
+            sink, and in a snapshot of the state. Told again until a position says `removed`.
+        tries: How often somebody has asked to try again what was put aside.
+    """
+
+    watermark: int | None = None
+    released: Sequence[Position] = ()
+    tries: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,7 +69,7 @@ class Piece:
 
     Attributes:
         partition: What has a watermark of its own: the configured path whose live file and archives are
-            one log.
+            one log, the objects of one writer; empty for a piece without bytes that only carries positions.
         stream: The stream of the first byte.
         order: The number of that stream.
         offset: Of the first byte, in that stream.
@@ -59,6 +79,7 @@ class Piece:
         mark: The framer's mark that was consumed last.
         bound: Event time in us that nothing is older than which comes behind this piece, where the source knows of
             more that it has not begun; the watermark does not pass it.
+        written: Wall clock in us when the bytes were written, where the source knows it: no record is younger.
     """
 
     partition: str
@@ -70,6 +91,7 @@ class Piece:
     seams: Sequence[int] = ()
     mark: str = ""
     bound: int | None = None
+    written: int | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +119,7 @@ class SourceStatus:
         partitions: Those that it knows of, read or not.
         counts: Running totals of what the source noticed since it was opened: identity decisions, lost
             bytes, quarantined archives, … by name.
+        unread: Partitions of which something is there that was not offered; only asked of `ordered` sources.
     """
 
     state: Literal["reading", "idle", "waiting", "failing"]
@@ -104,6 +127,7 @@ class SourceStatus:
     lag_bytes: int = 0
     partitions: frozenset[str] = frozenset()
     counts: Mapping[str, int] = field(default_factory=dict)
+    unread: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -122,14 +146,39 @@ class Source(ABC):
     """Where bytes come from. Fields of the subclass are its options in the config.
 
     Used by one thread: `open`, then `poll` and `consume` in turn, then `close`. Nothing here may sleep,
-    retry or start a thread; `poll` returns at once.
+    retry or start a thread; `poll` returns at once, or within a moment (0.1 s) where it waits for what was asked for.
     """
 
     guarantee: ClassVar[Literal["replayable", "acknowledged", "polled", "lossy"]]
 
+    disorder: ClassVar[Duration] = Duration(5.0)
+    """How much later than its time a record may be read and still be in time, where the config does not say."""
+
+    idle_after: ClassVar[Duration] = Duration(60.0)
+    """Silence after which it no longer holds windows open, where the config does not say."""
+
+    ordered: ClassVar[bool] = False
+    """Pieces say when they were written, and come in that order, whatever their partition. So one of which nothing
+    is unread, and nothing was written for `idle_after`, is idle, also while the past is read."""
+
+    @property
+    def releases(self) -> bool:
+        """Whether it wants to know which streams are released (`Progress.released`)."""
+        return False
+
     @abstractmethod
     def open(self, world: World, positions: Sequence[Position]) -> None:
         """Start at the committed positions (all of them, in `order`)."""
+
+    def learn(self, progress: Progress) -> None:  # noqa: B027 (most sources need not know)
+        """Hear what was committed: at the start, and before the first poll after a commit that changed it."""
+
+    def probe(self) -> Sequence[str]:
+        """Try what is outside without changing anything: what is wrong, as sentences that say what to do.
+
+        Called by `pegel check --connect` and `pegel doctor`, never while running; takes at most 10 s.
+        """
+        return ()
 
     def reads(self, partition: str) -> bool:  # noqa: ARG002 (most sources share nothing with another name)
         """Whether a stored partition of that name, of whatever source, would be read by this one."""
