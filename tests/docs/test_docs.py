@@ -14,7 +14,9 @@ from pegel.config import load
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
-PROVIDERS = ROOT / "runner" / "pegel" / "presets" / "samples" / "ookla" / "asn.tsv"
+SAMPLES = ROOT / "runner" / "pegel" / "presets" / "samples"
+PROVIDERS = SAMPLES / "ookla" / "asn.tsv"
+PLACES = SAMPLES / "cdn77" / "city.mmdb"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
@@ -77,6 +79,7 @@ def test_every_toml_block_is_good_in_an_editor(place: str, text: str) -> None:
 def on_this_machine(text: str) -> str:
     """The text with files that exist here in the place of those that documents name."""
     text = text.replace("/etc/pegel/customers.csv", "customers.csv")
+    text = re.sub(r"/var/lib/pegel/[^\"]*City[^\"]*", str(PLACES), text)
     return re.sub(r"/var/lib/pegel/[^\"]*(?:asn|ASN)[^\"]*", str(PROVIDERS), text)
 
 

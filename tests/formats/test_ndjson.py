@@ -67,6 +67,13 @@ def test_a_line_that_is_no_object_is_a_reject_and_not_a_row_of_nulls(line: str, 
     assert result.rejects == {reason: 1}
 
 
+@pytest.mark.parametrize("blank", ["", " ", "\t \t", "\r", "  \r"])
+def test_a_blank_line_is_nothing(blank: str) -> None:
+    result = read(FORM, f'{{"n": 1}}\n{blank}\n {{"n": 2}}\n{blank}\n'.encode())
+    assert [row[1] for row in result.rows] == [1, 2]
+    assert not result.rejects
+
+
 def test_deep_nesting_is_harmless() -> None:
     form = Ndjson(types={"a": "varchar", "n": "bigint"}, max_record=Size(2**20))
     deep = b'{"n": 1, "b": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n" + b'{"a":' * 100_000 + b"\n"
