@@ -37,7 +37,7 @@ def test_each_sink_gets_such_a_value_under_its_own_name_with_its_own_labels(tmp_
     }
     assert second == {
         ("active_viewers", (("key", "a"), ("window", "2m"))): {"value": 2},
-        ("viewers_total", (("key", "a"),)): {"value": 0},
+        ("viewers_total", (("key", "a"),)): {"value": 2},  # the first step that is shown tells those before
         ("viewers", (("key", "a"),)): {"n": 3},
     }
     (total,) = {one.help for one in house.sink.received if one.metric == "viewers_total"}

@@ -11,6 +11,7 @@ from pegel.metrics.fold import fold
 from pegel.metrics.merging import combine, merge_partials, merge_scalars
 from pegel.metrics.partials import Keys, Pane, Partials, Scalar, ScalarPart
 from pegel.metrics.program import Program
+from pegel.metrics.windows import Windows
 from pegel.sinks import Histogram, Value
 from pegel.table import Columns, Table
 
@@ -60,6 +61,11 @@ class CompiledMetric:
     def combine(self, panes: Sequence[Pane]) -> Pane:
         """One pane for several of one series, none included; arrivals add up, `distinct` is left at 0."""
         return combine(self._running.scalars, panes, self.empty())
+
+    @property
+    def windows(self) -> Windows:
+        """Where its panes begin and end."""
+        return self._running.windows
 
     def empty(self) -> Pane:
         """The pane of a window without records."""

@@ -68,6 +68,9 @@ class Compiler:
 
     def _assembled(self, windows: Windows, where: str | None, finals: list[Final]) -> CompiledMetric:
         found = self._partition
+        if found.arrivals:
+            late = self._metric.allowed_lateness
+            windows = Windows(self._metric.every, self._metric.over, self._metric.timezone, late)
         program = Program(
             windows=windows,
             columns={name: kind for name, kind in self._columns.items() if name in self._used},

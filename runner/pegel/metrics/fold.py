@@ -127,7 +127,7 @@ def _fold_sets(program: Program, table: Table, pane: str, keys: Keys, partials: 
     if len(epochs) == 1:
         source, epoch, key = f"({distinct})", str(epochs[0]), "$k0::blob"
     else:
-        reach = program.windows.epoch_length + (program.windows.over or 0)
+        reach = program.windows.epoch_length + program.windows.reach
         ranges = ", ".join(f"({start}, {start + reach}, $k{number}::blob)" for number, start in enumerate(epochs))
         table_of_keys = f"(values {ranges}) as epochs(_e, _until, _k)"  # as `Windows.epochs` says
         source, epoch, key = f"({distinct}) join {table_of_keys} on _p >= _e and _p < _until", "_e", "_k"

@@ -14,10 +14,10 @@ from typing import Any
 from pegel.metrics.compiled import CompiledMetric
 from pegel.metrics.definition import ALONE, Metric
 from pegel.metrics.partials import Pane, Partials
-from pegel.metrics.windows import Windows
 from pegel.pipeline.news import News
 from pegel.sinks import Histogram, Kind, Point, Value
 from pegel.state import State, claims
+from pegel.state.members import Hashes
 from pegel.state.series import TOMBSTONE, Limits
 from pegel.state.windows import TOTAL, PaneRow
 
@@ -86,7 +86,7 @@ class LiveMetric:
         self.metric = compiled.metric
         self.standing = standing
         self.id = standing.id
-        self.windows = Windows(self.metric.every, self.metric.over, self.metric.timezone)
+        self.windows = compiled.windows
         self.lateness = round(self.metric.allowed_lateness * 1e6)
         self.kinds = {name: value.kind for name, value in self.metric.values.items()}
         self.shown = [_as_shown(self.metric, one) for one in self.metric.shown()]
@@ -154,7 +154,11 @@ class LiveMetric:
         self.state.windows.merge((self.heir or self).id, totals)
         self._merge_buckets(partials, places, horizon)
         self._merge_sets(partials, places, horizon)
+        self.merged_all()
         return merged
+
+    def merged_all(self) -> None:
+        """A fold was merged; what has to be seen together can be done now."""
 
     def _note_first(self, panes: Iterable[int]) -> None:
         """Remember for ever which window was the first that is shown: what is before it may be back-filled."""
@@ -194,14 +198,17 @@ class LiveMetric:
     def _merge_sets(self, partials: Partials, places: Mapping[tuple[str, ...], int], horizon: int) -> None:
         for part, pane, epoch, labels, members in partials.sets:
             if pane >= horizon and self._ours(pane):
-                series = places[labels]
-                self.state.windows.members.add(
-                    self.id, pane, (epoch, part, series), members, self.compiled.approximate(part)
-                )
-                self.noticed(pane, (epoch, part, series), members)
+                key = (epoch, part, places[labels])
+                fresh = self.state.windows.members.add(self.id, pane, key, members, self.approximate(part))
+                if fresh.size:
+                    self.noticed(pane, key, fresh)
 
-    def noticed(self, pane: int, key: tuple[int, int, int], members: Any) -> None:
-        """Members went into a set; a rolling metric updates its index with late ones."""
+    def approximate(self, part: int) -> int | None:
+        """Members from which a set may become an estimate, None for never."""
+        return self.compiled.approximate(part)
+
+    def noticed(self, pane: int, key: tuple[int, int, int], members: Hashes) -> None:
+        """Members are new in a set; a rolling metric looks at those that are late."""
 
     # -- points out ---------------------------------------------------------------------------------
 
@@ -383,7 +390,7 @@ class LiveMetric:
         horizon = self.oldest_needed(watermark)
         self.state.windows.expire(self.id, horizon)
         if self.compiled.sets:
-            self.state.keys.expire(self.id, self.windows.epoch(horizon))
+            self.state.keys.expire(self.id, self.windows.epoch(self.oldest_key_needed(watermark)))
         _, gone = self.state.series.retire(self.id, watermark, self.limits)
         if gone:
             self.state.windows.forget_totals(self.id, gone)
@@ -397,6 +404,10 @@ class LiveMetric:
             return False
         kept = 0 if self.heir is not None else TOMBSTONE
         return until <= self.oldest_needed(watermark - kept)
+
+    def oldest_key_needed(self, watermark: int) -> int:
+        """Epochs that end before this pane take no members any more."""
+        return self.oldest_needed(watermark)
 
     def oldest_needed(self, watermark: int) -> int:
         """Panes that start earlier are needed by no window and no correction."""

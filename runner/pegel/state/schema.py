@@ -153,7 +153,32 @@ insert or ignore into meta
     select 'first_window:' || name, -4611686018427387904 from metrics where watermark is not null;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SENDING, _IN_ORDER, _OWNERS)
+_TOTALS = """
+create table sampled (          -- series of totals, as a sink of samples knows them
+    sink text, metric text,
+    labels text,                -- canonical JSON
+    time integer,               -- us; of the newest sample, NULL if there is none
+    active integer not null,    -- us; end of the window with which it grew last
+    live integer not null,      -- it has a sample with every window
+    origin integer not null,    -- the definition that counts it
+    sent text,                  -- JSON of the values of the newest sample, NULL if there is none
+    due text,                   -- JSON of newer values that have no sample yet, NULL if there are none
+    former text,                -- what `sent` was before the request that is under way
+    primary key (sink, metric, labels)
+) without rowid;
+
+create index live_samples on sampled (sink, metric) where live;
+"""
+
+_LEAVERS = """
+create table leavers (          -- members of rolling sets that were last seen in a pane
+    metric integer, pane integer, epoch integer, part integer,
+    members blob not null,      -- by series (`pegel.state.leavers.pack`)
+    primary key (metric, pane, epoch, part)
+) without rowid;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SENDING, _IN_ORDER, _OWNERS, _TOTALS, _LEAVERS)
 
 
 def migrate(connection: sqlite3.Connection, to: int = len(MIGRATIONS)) -> None:

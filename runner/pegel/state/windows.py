@@ -183,7 +183,7 @@ class WindowTables:
     def drop(self, metric: int) -> None:
         """Delete all that is kept of a metric."""
         self._connection.execute(f"drop table if exists panes_{metric}")
-        for table in ("buckets", "runs", "keys", "series"):
+        for table in ("buckets", "runs", "leavers", "keys", "series"):
             self._connection.execute(f"delete from {table} where metric = ?", (metric,))
         self._connection.execute("delete from metrics where id = ?", (metric,))
         self.members.forget()
