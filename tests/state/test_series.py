@@ -77,7 +77,7 @@ def test_an_idle_value_frees_its_slot_and_comes_back_with_its_series(state: Stat
     few = limits(values=(None, 1))
     with state.transaction():
         old = state.series.admit(1, ("s", "a"), 0, few)
-        assert state.series.retire(1, 25 * HOUR, few) == ([old], [])
+        assert state.series.retire(1, 25 * HOUR, few) == ([old], {})
         assert admitted(state, 1, state.series.admit(1, ("s", "b"), 25 * HOUR, few)) == ("s", "b")
         state.series.retire(1, 60 * HOUR, few)
         assert state.series.admit(1, ("s", "a"), 60 * HOUR, few) == old

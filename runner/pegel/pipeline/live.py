@@ -21,7 +21,7 @@ from pegel.state.members import Hashes
 from pegel.state.series import TOMBSTONE, Limits
 from pegel.state.windows import TOTAL, PaneRow
 
-_NEVER = TOTAL + 1
+NEVER = TOTAL + 1
 """Before every pane, behind the totals."""
 
 
@@ -100,6 +100,7 @@ class LiveMetric:
         )
         state.windows.define(self.id, compiled.scalars, len(compiled.arrivals))
         self.heir: LiveMetric | None = None
+        self.owing: set[tuple[str, ...]] | None = None
         self._foreign: Sequence[claims.Span] = ()
         self._first: int | None = state.meta(claims.first_key(self.metric.name))
         self.fresh: dict[int, set[int]] = defaultdict(set)
@@ -119,7 +120,7 @@ class LiveMetric:
     def closed_before(self) -> int:
         """Windows that start before this time are closed."""
         watermark = self.standing.watermark
-        return _NEVER if watermark is None else self.windows.pane_start(watermark)
+        return NEVER if watermark is None else self.windows.pane_start(watermark)
 
     # -- records in ---------------------------------------------------------------------------------
 
@@ -145,6 +146,8 @@ class LiveMetric:
                 series = places[labels] = self.state.series.admit(self.id, labels, earliest, self.limits)
             late = pane < closed
             merged.late += records if late else 0
+            if late:
+                self._owe(labels)
             (self.corrected if late else self.fresh)[pane].add(series)
             rows.append((pane, series, records, int(late), *scalars, *extra))
             if self.cumulative:
@@ -173,10 +176,16 @@ class LiveMetric:
         """The series whose cumulative row a record goes to: the heir's, once there is one."""
         return series if self.heir is None else self.state.series.admit(self.heir.id, labels, time, self.heir.limits)
 
+    def _owe(self, labels: tuple[str, ...]) -> None:
+        """A closed window has grown: the totals of the next one have it. After a start nobody knows of which series."""
+        owing = (self.heir or self).owing
+        if owing is not None:
+            owing.add(labels)
+
     def _horizon(self) -> int:
         """Panes that start before this take no records any more."""
         watermark = self.standing.watermark
-        return _NEVER if watermark is None else self.windows.pane_start(watermark - self.lateness)
+        return NEVER if watermark is None else self.windows.pane_start(watermark - self.lateness)
 
     def _ours(self, pane: int) -> bool:
         standing = self.standing
@@ -318,14 +327,13 @@ class LiveMetric:
         self, series: int, pane: int, values: Mapping[str, Value | Histogram], revision: int
     ) -> Iterator[Point]:
         """What a series says in the window that `pane` ends, one point per metric that sinks see."""
-        labels = dict(zip(self.metric.labels, self._labels(series), strict=True))
         remarks = {name: value for name, value in values.items() if name not in self.kinds}
         for one in self.shown:
             own = {shown: values[name] for name, shown in one.names.items() if name in values}
             if own:
                 yield Point(
                     metric=one.metric.name,
-                    labels=tuple(sorted({**one.metric.constant_labels, **labels}.items())),
+                    labels=_labels(one, self._labels(series)),
                     start_us=pane,
                     end_us=self.windows.pane_end(pane),
                     values={**own, **remarks},
@@ -364,9 +372,40 @@ class LiveMetric:
             for row, value in zip(rows, values, strict=True)
         }
 
+    def growth(self, since: int) -> list[tuple[int, tuple[str, ...], dict[str, Any]]]:
+        """What each window that starts at `since` or later adds to the totals: (pane, label values, values)."""
+        rows = self.state.windows.rows(self.id, since, 2**62)
+        labels = self.state.series.labels_of
+        return [
+            (row.pane, labels(self.id, row.series), values)
+            for row, values in zip(rows, self._growing(rows), strict=True)
+        ]
+
+    def totals_of(self, wanted: Collection[tuple[str, ...]] | None) -> dict[tuple[str, ...], dict[str, Any]]:
+        """Everything that was ever counted, by label values; of all series if none are wanted in particular."""
+        windows = self.state.windows
+        if wanted is None:
+            rows = windows.total(self.id)
+        else:
+            found = [self.series_of(labels) for labels in wanted]
+            rows = windows.some_rows(self.id, TOTAL, {series for series in found if series is not None})
+        values = zip(rows, self._growing(rows), strict=True)
+        return {self.state.series.labels_of(self.id, row.series): value for row, value in values}
+
+    def _growing(self, rows: Sequence[PaneRow]) -> list[dict[str, Any]]:
+        """The values of rows that add up; sets are not looked at, for they do not."""
+        growing = {name for name, kind in self.kinds.items() if kind in ("counter", "histogram")}
+        sets = (0,) * len(self.compiled.sets)
+        panes = [Pane(row.records, row.scalars, sets, self._buckets(row), row.arrivals) for row in rows]
+        return [{name: one for name, one in value.items() if name in growing} for value in self.compiled.finish(panes)]
+
+    def series_of(self, labels: tuple[str, ...]) -> int | None:
+        """The series with these label values, whether it holds a slot or waits for its return."""
+        return self.state.series.find(self.id, labels)
+
     def _gauges(self) -> dict[int, tuple[PaneRow, dict[str, Any]]]:
         closed = self.closed_before()
-        if closed == _NEVER:
+        if closed == NEVER:
             return {}
         since = closed
         for _ in range(5):
@@ -393,7 +432,10 @@ class LiveMetric:
             self.state.keys.expire(self.id, self.windows.epoch(self.oldest_key_needed(watermark)))
         _, gone = self.state.series.retire(self.id, watermark, self.limits)
         if gone:
-            self.state.windows.forget_totals(self.id, gone)
+            self.state.windows.forget_totals(self.id, list(gone))
+            for shown in self.shown:
+                labels = [_labels(shown, values) for values in gone.values()]
+                self.state.sampled.forget(shown.metric.name, self.id, labels)
         self.state.connection.execute("update metrics set swept = ? where id = ?", (watermark, self.id))
         self.standing.swept = watermark
 
@@ -412,6 +454,13 @@ class LiveMetric:
     def oldest_needed(self, watermark: int) -> int:
         """Panes that start earlier are needed by no window and no correction."""
         return self.windows.pane_start(watermark - self.lateness)
+
+
+def _labels(shown: Shown, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """The labels of a series as sinks see them."""
+    return tuple(
+        sorted({**shown.metric.constant_labels, **dict(zip(shown.metric.labels, values, strict=True))}.items())
+    )
 
 
 def _as_shown(metric: Metric, shown: Metric) -> Shown:

@@ -16,16 +16,17 @@ from pegel.metrics.definition import Metric
 from pegel.metrics.errors import MetricErrors
 from pegel.pipeline import registry
 from pegel.pipeline.changes import columns_then, decide
-from pegel.pipeline.delivery import Delivery, Outcome
+from pegel.pipeline.delivery import Delivery, Outcome, Own
 from pegel.pipeline.live import LiveMetric, Standing
 from pegel.pipeline.own import OwnMetrics
 from pegel.pipeline.reader import Reader
 from pegel.pipeline.rolling import RollingMetric
+from pegel.pipeline.sampling import SampledDelivery
 from pegel.pipeline.stage import Chunk, Folded, SourceStage
 from pegel.pipeline.telling import log_changes
 from pegel.pipeline.turn import SourceNews, Turn
 from pegel.pipeline.view import View
-from pegel.plan import Plan, SourcePlan
+from pegel.plan import Plan, SinkPlan, SourcePlan, wants_own
 from pegel.seams import Clock, Files, SystemClock, SystemFiles
 from pegel.sinks import Point
 from pegel.state import Connect, State, connect
@@ -120,9 +121,10 @@ class Runner:
             enricher.settle_in(self._home)
         self._take_over()
         self._compiled = self._compile(registry.counting(self.state, self.plan.metrics))
-        self.deliveries = [Delivery(sink, self.state, self.clock) for sink in self.plan.sinks if not sink.sink.view]
+        self.deliveries = [self._delivery(sink) for sink in self.plan.sinks if not sink.sink.view]
         self.views = [View(sink, self.clock) for sink in self.plan.sinks if sink.sink.view]
         self.turn = self._new_turn()
+        self._begin_sampling()
         for delivery in self.deliveries:
             delivery.hand_over()
         for source in self.plan.sources:
@@ -133,6 +135,18 @@ class Runner:
         self._tell_of_lost_sinks()
         self.turn.flush_removed({metric.name for metric in self.plan.metrics})
         self._refresh_views(now=True)
+
+    def _delivery(self, plan: SinkPlan) -> Delivery:
+        plan.sink.introduce(self.state.identity)
+        kind = Delivery if plan.sink.sampling is None else SampledDelivery
+        return kind(plan, self.state, self.clock)
+
+    def _begin_sampling(self) -> None:
+        """A sink of samples that is new, or a metric that is new to one, begins with the totals of today."""
+        with self.state.transaction():
+            for delivery in self.deliveries:
+                if isinstance(delivery, SampledDelivery):
+                    self.turn.begin_sampling(delivery)
 
     def _tell_of_lost_sinks(self) -> None:
         """Points for a sink that is no longer configured wait for it as long as for one that is down."""
@@ -261,7 +275,7 @@ class Runner:
             self._start_over()
         now = round(self.clock.wall() * 1e6)
         due = self._alone and self._own.due(now)
-        own = self._own.points(now, self.readers, self.turn, self.deliveries) if due else []
+        own = self._own_points(now) if due else Own()
         noticed, seen = self._noticed()
         try:
             self.turn.run(self._backlog, self._unsettled, self._news(), close_all=close_all, own=own, noticed=noticed)
@@ -297,6 +311,12 @@ class Runner:
         except StateError:
             self._undone = True
             raise
+
+    def _own_points(self, now: int) -> Own:
+        """What there is to say about the runner itself of the minute that has just ended."""
+        points = self._own.points(now, self.readers, self.turn, self.deliveries)
+        sampled = any(one.sink.sampling is not None and wants_own(one.plan) for one in self.deliveries)
+        return Own(points, self._own.totals(now, self.readers, self.turn, self.deliveries) if sampled else ())
 
     def _own_snapshot(self) -> list[Point]:
         """What a view shows of the runner itself."""

@@ -10,8 +10,10 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pegel.pipeline.delivery import Delivery, Outcome
+from pegel.pipeline.delivery import Delivery, Outcome, Own
+from pegel.pipeline.growth import Closed
 from pegel.pipeline.live import LiveMetric
+from pegel.pipeline.sampling import SampledDelivery
 from pegel.pipeline.stage import Counted, Folded
 from pegel.plan import SourcePlan, takes
 from pegel.seams import Clock
@@ -36,15 +38,15 @@ class SourceNews:
         caught_up: All that exists was read, and nothing of it is on its way.
         failing: Seconds for which it could not be read, so that what it has to say is unknown; None if it can.
         partitions: Those that it knows of, read or not.
+        unread: Of an ordered source: those of which something is not committed.
     """
 
-        unread: Of an ordered source: those of which something is not committed.
     caught_up: bool = False
     failing: float | None = None
     partitions: frozenset[str] = frozenset()
-
-
     unread: frozenset[str] = frozenset()
+
+
 @dataclass
 class Figures:
     """What the turns of this process did, for our own metrics."""
@@ -79,10 +81,10 @@ class Turn:
         self._early: dict[str, dict[int, dict[int, set[int]]]] = {
             one.name: {} for one in deliveries if one.sink.overwrites
         }
-        self._caps_at = float("-inf")
-        self._members_budget = members
         idle = [one.sink.sampling.idle for one in deliveries if one.sink.sampling is not None]
         self._samples_idle = round(max(idle) * 1e6) if idle else None
+        self._caps_at = float("-inf")
+        self._members_budget = members
         self._members_at = float("-inf")
         self.blocked = any(delivery.must_hold() for delivery in deliveries)
         self._watchers: list[Callable[[Sequence[Point]], object]] = []
@@ -120,7 +122,7 @@ class Turn:
         news: Mapping[str, SourceNews],
         *,
         close_all: bool = False,
-        own: Sequence[Point] = (),
+        own: Own = Own(),  # noqa: B008 - frozen
         noticed: Sequence[tuple[str, str, int]] = (),
     ) -> None:
         """Commit folds, acknowledgements and whatever windows they close.
@@ -138,9 +140,9 @@ class Turn:
                 delivery.settle(outcomes.get(delivery.name, ()))
             for source, what, count in noticed:
                 self._state.count("noticed_total", count, source=source, what=what)
-            points = self._close(news, now, close_all=close_all)
+            points, totals = self._close(news, now, close_all=close_all)
             for delivery in self._deliveries:
-                delivery.put(points)
+                delivery.put_closed(points, totals)
                 delivery.put(self._early_points(delivery))
                 delivery.put_own(own)
                 delivery.freeze()
@@ -157,9 +159,9 @@ class Turn:
             for metric in self.metrics:
                 if metric.standing.until is not None and metric.standing.name not in names:
                     end = metric.end_of_all(metric.standing.watermark)
-                    points = [] if end is None else metric.close(end)
+                    points, totals = ([], []) if end is None else self._close_metric(metric, end)
                     for delivery in self._deliveries:
-                        delivery.put(points)
+                        delivery.put_closed(points, totals)
                         delivery.freeze()
         for delivery in self._deliveries:
             delivery.hand_over()
@@ -231,13 +233,17 @@ class Turn:
 
     # -- windows out ------------------------------------------------------------------------------------
 
-    def _close(self, news: Mapping[str, SourceNews], now: int, *, close_all: bool) -> list[Point]:
+    def _close(
+        self, news: Mapping[str, SourceNews], now: int, *, close_all: bool
+    ) -> tuple[list[Point], list[Point]]:
+        """The points of windows that closed or changed, and the same with totals for sinks of samples."""
         for name in self._sources:
             mark = self._source_watermark(name, news.get(name, SourceNews()), now)
             if mark is not None and mark > (self._watermarks[name] or -(2**62)):
                 self._watermarks[name] = mark
                 self._state.positions.raise_watermark(name, mark)
         points: list[Point] = []
+        totals: list[Point] = []
         for metric in self.metrics:
             watermark, incomplete = self._metric_watermark(metric, news, now)
             if close_all:
@@ -245,7 +251,8 @@ class Turn:
             if watermark is None:
                 watermark = metric.standing.watermark
             if watermark is not None:
-                points += metric.close(watermark, incomplete=incomplete)
+                closed, grown = self._close_metric(metric, watermark, incomplete=incomplete)
+                points, totals = points + closed, totals + grown
                 metric.sweep()
         for metric in [one for one in self.metrics if one.is_over()]:
             self._state.windows.drop(metric.id)
@@ -294,20 +301,13 @@ class Turn:
 
     def _idle(self, plan: SourcePlan, name: str, news: SourceNews, now: int) -> bool:
         """Whether a partition is so quiet that it no longer holds windows open."""
+        partition = self._partitions[plan.name][name]
+        if plan.source.ordered:
+            return self._idle_in_order(plan, name, news, now)
         if news.failing is not None:
             return now - partition.active > plan.max_hold * 1e6
         return news.caught_up and now - partition.active > plan.idle_after * 1e6
 
-    def _metric_watermark(
-        self, metric: LiveMetric, news: Mapping[str, SourceNews], now: int
-    ) -> tuple[int | None, bool]:
-        partition = self._partitions[plan.name][name]
-        if plan.source.ordered:
-            return self._idle_in_order(plan, name, news, now)
-        """How far a metric is, and whether that is so only because a source has failed for too long.
-
-        A source of which nothing was ever read says nothing about time: its log may be there tomorrow, with the
-        records of a week. It holds nothing up and moves nothing forward.
     def _idle_in_order(self, plan: SourcePlan, name: str, news: SourceNews, now: int) -> bool:
         """The same where pieces come in the order in which they were written, which may be long ago."""
         if news.failing is not None:
@@ -318,6 +318,13 @@ class Turn:
         reached = now if news.caught_up else max(one.active for one in partitions.values())
         return reached - partitions[name].active > plan.idle_after * 1e6
 
+    def _metric_watermark(
+        self, metric: LiveMetric, news: Mapping[str, SourceNews], now: int
+    ) -> tuple[int | None, bool]:
+        """How far a metric is, and whether that is so only because a source has failed for too long.
+
+        A source of which nothing was ever read says nothing about time: its log may be there tomorrow, with the
+        records of a week. It holds nothing up and moves nothing forward.
         """
         marks: list[int] = []
         quiet: list[int] = []
@@ -342,7 +349,7 @@ class Turn:
 
     def _given_up(self, plan: SourcePlan, news: SourceNews, now: int) -> bool:
         """Whether a failing source has been waited for long enough."""
-        partitions = self._partitions[plan.name].values()
+        partitions = self._partitions[plan.name]
         if not partitions:
             return news.failing is not None and news.failing > plan.max_hold
         return all(self._idle(plan, name, news, now) for name in partitions)

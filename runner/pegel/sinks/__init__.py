@@ -21,6 +21,7 @@ BUILTIN = {
     "local": "pegel.sinks.local:Local",
     "prometheus": "pegel.sinks.prometheus:Prometheus",
     "influxdb2": "pegel.sinks.influxdb2:Influxdb2",
+    "remote_write": "pegel.sinks.remote_write:RemoteWrite",
 }
 
 Value = int | float | str
@@ -60,6 +61,19 @@ class Point:
     help: str = ""
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """What a sink of samples needs to know, beyond that of windows.
+
+    Attributes:
+        reach: How old a sample may be when it is sent.
+        idle: How long a series that does not grow has samples.
+    """
+
+    reach: Duration
+    idle: Duration
+
+
 class Sink(ABC):
     """Where points go. Fields of the subclass are its options in the config.
 
@@ -89,6 +103,15 @@ class Sink(ABC):
         return False
 
     @property
+    def sampling(self) -> Sampling | None:
+        """It takes samples, each series in the order of their times, in the place of windows.
+
+        Its points have the time in `end_us`. Counters and histograms are totals: every live series has one with each
+        window; NaN (as the sum of a histogram) ends a series. None where a point is a window.
+        """
+        return None
+
+    @property
     def late(self) -> Duration:
         """How long after an attempt of unknown fate what was sent may still be stored, behind newer values.
 
@@ -99,6 +122,9 @@ class Sink(ABC):
 
     def settle_in(self, directory: Path) -> None:  # noqa: B027 (most sinks keep nothing on this machine)
         """Learn the runner's state directory, where a sink may keep what it has to remember."""
+
+    def introduce(self, identity: str) -> None:  # noqa: B027 (most sinks do not tell runners apart)
+        """Learn the random name of the runner's state."""
 
     def probe(self) -> Sequence[str]:
         """Try the endpoint without storing anything: what is wrong, as sentences that say what to do.
@@ -135,6 +161,10 @@ class Sink(ABC):
             Retryable: Not stored, or nobody knows (`unsure`); the same bytes are sent again.
             Permanent: The rows named are never storable and are set aside; all others are stored.
         """
+
+    def send_again(self, payload: bytes) -> None:
+        """Deliver bytes that a former attempt may have stored; like `send`."""
+        self.send(payload)
 
     def show(self, points: Sequence[Point]) -> None:
         """Views: show these points in the place of those before; may raise a SinkError."""

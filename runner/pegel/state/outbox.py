@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _ZLIB = b"\x78\x01"
@@ -92,10 +93,7 @@ class Outbox:
 
     def freeze(self, sink: str, windows: list[Window], payload: bytes, now: int) -> int:
         """Turn waiting windows into a request; it may leave once the transaction is committed. Returns its id."""
-        self._connection.executemany(
-            "delete from outbox where sink = ? and metric = ? and pane = ?",
-            [(sink, w.metric, w.pane) for w in windows],
-        )
+        self.withdraw(sink, windows)
         cursor = self._connection.execute(
             "insert into requests (sink, payload, count, created, boot) values (?, ?, ?, ?, ?)",
             (sink, _pressed(payload), sum(w.count for w in windows), now, self._boot),
@@ -106,6 +104,13 @@ class Outbox:
             [(number, w.metric, w.pane, w.points, w.count) for w in windows],
         )
         return number
+
+    def withdraw(self, sink: str, windows: Sequence[Window]) -> None:
+        """Windows wait no longer: what they say is in the state elsewhere."""
+        self._connection.executemany(
+            "delete from outbox where sink = ? and metric = ? and pane = ?",
+            [(sink, window.metric, window.pane) for window in windows],
+        )
 
     def waits(self, sink: str) -> bool:
         """Whether anything waits that has not been frozen."""

@@ -113,24 +113,27 @@ class SeriesTable:
         """The label values of a series, retired or not."""
         return self._index(metric).names[series]
 
+    def find(self, metric: int, labels: Labels) -> int | None:
+        """The series of a label set, retired or not; None if it was never admitted, or is forgotten."""
+        index = self._index(metric)
+        return index.ids.get(labels) or index.retired.get(labels)
+
     def live(self, metric: int) -> dict[Labels, int]:
         """The series that hold a slot."""
         return self._index(metric).ids
 
-    def retire(self, metric: int, watermark: int, limits: Limits) -> tuple[list[int], list[int]]:
+    def retire(self, metric: int, watermark: int, limits: Limits) -> tuple[list[int], dict[int, Labels]]:
         """Free the slots of idle series; returns them, and the series whose totals have expired for good."""
         index = self._index(metric)
         idle = [(labels, s) for labels, s in index.ids.items() if index.last[s] < watermark - limits.idle]
         for labels, series in idle:
             index.leave(labels)
             self._connection.execute("update series set retired = ? where id = ?", (watermark, series))
-        expired = [
-            row[0]
-            for row in self._connection.execute(
-                "select id from series where metric = ? and retired < ?",
-                (metric, watermark - max(TOMBSTONE, limits.kept)),
-            )
-        ]
+        rows = self._connection.execute(
+            "select id from series where metric = ? and retired < ?",
+            (metric, watermark - max(TOMBSTONE, limits.kept)),
+        ).fetchall()
+        expired = {series: index.names[series] for (series,) in rows}
         if expired:
             index.expire(set(expired))
             self._connection.executemany("delete from series where id = ?", [(series,) for series in expired])

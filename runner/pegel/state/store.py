@@ -19,6 +19,7 @@ from pegel.state.letters import Letters
 from pegel.state.lock import DirectoryLock
 from pegel.state.outbox import Outbox
 from pegel.state.positions import Positions
+from pegel.state.sampled import Sampled
 from pegel.state.schema import migrate
 from pegel.state.series import SeriesTable
 from pegel.state.windows import WindowTables
@@ -48,6 +49,7 @@ class State:
         outbox: What sinks have not acknowledged.
         fenced: What may still be overtaken at a sink by a former value.
         letters: What sinks will never store.
+        sampled: What sinks of samples were sent of each series.
     """
 
     def __init__(self, directory: Path, connect: Connect = connect, *, accept_loss: bool = False) -> None:
@@ -73,6 +75,7 @@ class State:
             self.outbox = Outbox(self.connection, self.boot)
             self.fenced = Fenced(self.connection)
             self.letters = Letters(self.connection)
+            self.sampled = Sampled(self.connection)
             self.keys = KeyRing(self.connection)
         except sqlite3.Error as error:
             self._lock.release()

@@ -1,0 +1,134 @@
+"""What a metric has counted up to each window that closes: the points of sinks of samples.
+
+The total up to the end of a window is all that is counted so far, less what later windows have counted. A late
+record is in all of it, and so in the next window that closes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pegel.metrics.windows import Windows
+from pegel.pipeline.live import NEVER, LiveMetric
+from pegel.pipeline.ticks import mark
+from pegel.pipeline.totals import Totals, growing, is_nothing, without
+from pegel.sinks import Point
+
+_Key = tuple[str, tuple[tuple[str, str], ...], int]
+
+
+@dataclass(frozen=True)
+class Closed:
+    """The windows of a metric that closed in one turn.
+
+    Attributes:
+        metric: Whose they are; it has closed them.
+        since: The first of them that was open before.
+        family: All definitions that count into the same totals.
+        idle: Microseconds for which a series that does not grow has samples.
+    """
+
+    metric: LiveMetric
+    since: int
+    family: Sequence[LiveMetric]
+    idle: int
+
+    def points(self, closed: Sequence[Point]) -> list[Point]:
+        """The points of these windows with totals in the place of increments, and a mark for each window.
+
+        Args:
+            closed: The points as other sinks get them; corrections among them are left out.
+        """
+        metric = self.metric
+        first = [point for point in closed if point.revision == 1 and point.start_us >= self.since]
+        if not metric.cumulative:
+            return first
+        filled = sorted({point.start_us for point in first})
+        since = self.since if self.since != NEVER else filled[0] if filled else metric.closed_before()
+        panes = list(windows(metric.windows, since, metric.closed_before(), filled, self.idle))
+        grown = {(point.metric, point.labels, point.start_us): point for point in self._grown(panes)}
+        found = [_with_totals(point, grown, self._origin) for point in first]
+        found = [*(point for point in found if point.values), *grown.values()]
+        return [*found, *self._marks(panes, {(point.metric, point.start_us) for point in found})]
+
+    def _grown(self, panes: Sequence[int]) -> Iterator[Point]:
+        """Totals at the ends of windows, of the series that have something in them or something late."""
+        metric, owner = self.metric, self.metric.heir or self.metric
+        rows = [(pane, labels, values, one) for one in self.family for pane, labels, values in one.growth(self.since)]
+        rows.sort(key=lambda row: row[0], reverse=True)
+        touched = {labels for _, labels, _, one in rows if one is metric}
+        running = owner.totals_of(None if owner.owing is None else touched | owner.owing)
+        seen: set[tuple[str, ...]] = set()
+        before, shown = metric.closed_before(), set(panes)
+        for pane, labels, values, one in rows:
+            if labels not in running:
+                continue
+            if one is metric and pane < before and pane in shown:
+                seen.add(labels)
+                yield from self._point(labels, pane, running[labels])
+            running[labels] = without(running[labels], values)
+        for labels in sorted(running.keys() - seen) if panes and metric is owner else ():
+            if not all(map(is_nothing, running[labels].values())):
+                yield from self._point(labels, panes[0], running[labels])
+
+    def _point(self, labels: tuple[str, ...], pane: int, values: Totals) -> Iterator[Point]:
+        series = self.metric.series_of(labels)
+        return iter(()) if series is None else self.metric.points_of(series, pane, values, self._origin)
+
+    @property
+    def _origin(self) -> int:
+        """The definition that has the totals."""
+        return (self.metric.heir or self.metric).id
+
+    def _marks(self, panes: Sequence[int], present: set[tuple[str, int]]) -> Iterator[Point]:
+        for shown in self.metric.shown:
+            name = shown.metric.name
+            for pane in panes if growing(shown.kinds) else ():
+                if (name, pane) not in present:
+                    end = self.metric.windows.pane_end(pane)
+                    yield mark(name, pane, end, shown.kinds, self._origin, shown.metric.help)
+
+
+def standing(metric: LiveMetric, family: Sequence[LiveMetric]) -> list[Point]:
+    """The totals of all closed windows of a metric, one point per series."""
+    before = metric.closed_before()
+    running = metric.totals_of(None)
+    for one in family:
+        for _, labels, values in one.growth(max(before, one.closed_before())):
+            if labels in running:
+                running[labels] = without(running[labels], values)
+    found: list[Point] = []
+    for labels, values in sorted(running.items()):
+        series = metric.series_of(labels)
+        if series is not None and not all(map(is_nothing, values.values())):
+            found += metric.points_of(series, before, values, metric.id)
+    return found
+
+
+def windows(shape: Windows, since: int, before: int, filled: Sequence[int], idle: int) -> Iterator[int]:
+    """The windows in [since, before) that a series may have a sample in.
+
+    After the last one with something in it every series lives for a while; then nothing is said until the next.
+    """
+    last = pane = since
+    rest = list(filled)
+    while pane < before:
+        if rest and pane >= rest[0]:
+            last = rest.pop(0)
+        if shape.pane_end(pane) - last > idle + 4 * shape.every:
+            if not rest:
+                return
+            pane = last = rest[0]
+            continue
+        yield pane
+        pane = shape.next(pane)
+
+
+def _with_totals(point: Point, grown: dict[_Key, Point], origin: int) -> Point:
+    """A point of a window whose counters are totals, taken from those that have grown."""
+    total = grown.pop((point.metric, point.labels, point.start_us), None)
+    totals = growing(point.kinds)
+    values = {name: value for name, value in point.values.items() if name not in totals}
+    values |= {} if total is None else total.values
+    return Point(point.metric, point.labels, point.start_us, point.end_us, values, point.kinds, origin, point.help)

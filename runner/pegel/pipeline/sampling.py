@@ -1,0 +1,196 @@
+"""The road to a sink of samples: windows wait as totals, and become samples when they are frozen.
+
+What a series has had before decides what its next sample is, and that moves with the same commit. One request is
+under way at a time: where it turns out that the receiver could not take it any more, the series stand again where
+they stood before it, and what they have grown since is in their next sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pegel.pipeline.delivery import MOST_POINTS, Delivery, Outcome, Own
+from pegel.pipeline.growth import standing
+from pegel.pipeline.live import LiveMetric
+from pegel.pipeline.ticks import Tick
+from pegel.pipeline.totals import growing, to_plain
+from pegel.plan import SinkPlan, takes, wants_own
+from pegel.seams import Clock
+from pegel.sinks import Point, Sampling
+from pegel.sinks.points import pack, unpack
+from pegel.state import State
+from pegel.state.outbox import Window
+from pegel.state.sampled import Course, Labels
+
+
+class SampledDelivery(Delivery):
+    """The outbox of one sink of samples; its points are those of `pegel.pipeline.growth`."""
+
+    in_flight = 1
+
+    def __init__(self, plan: SinkPlan, state: State, clock: Clock) -> None:
+        super().__init__(plan, state, clock)
+        self._tried: set[int] = set()
+
+    @property
+    def sampling(self) -> Sampling:
+        """What the sink wants."""
+        wanted = self.sink.sampling
+        assert wanted is not None
+        return wanted
+
+    def begin(self, metric: LiveMetric, family: Sequence[LiveMetric]) -> None:
+        """Remember where the totals of a metric stand that this sink has never had: it gets what comes from now on.
+
+        Part of the running transaction.
+        """
+        for shown in metric.shown:
+            name = shown.metric.name
+            fact = f"sampled:{self.name}:{name}"
+            if not growing(shown.kinds) or not takes(self.plan, name) or self._state.meta(fact) is not None:
+                continue
+            self._state.remember(fact, self._time())
+            points = [point for point in standing(metric, family) if point.metric == name]
+            courses = [
+                Course(point.labels, metric.id, active=point.start_us, sent=to_plain(point.values)) for point in points
+            ]
+            self._state.sampled.save(self.name, name, courses)
+
+    # -- inside the turn's transaction ----------------------------------------------------------------
+
+    def put_closed(self, points: Sequence[Point], totals: Sequence[Point]) -> None:
+        corrected = [point for point in points if point.revision > 1 and takes(self.plan, point.metric)]
+        self._count_lost(sum(len(point.values.keys() - growing(point.kinds)) for point in corrected))
+        self.put(totals)
+
+    def put_own(self, own: Own) -> None:
+        if wants_own(self.plan):
+            self._put(own.totals)
+
+    def freeze(self) -> None:
+        """Turn what waits into the next request, if none is under way."""
+        while not self._frozen:
+            waiting = self._state.outbox.oldest_waiting(self.name, MOST_POINTS)
+            if not waiting:
+                return
+            samples = self._samples(waiting, begins=True)
+            if samples:
+                windows = _windows(samples)
+                ordered = [point for window in windows for point in unpack(window.points)]
+                payload = self.sink.encode(ordered)
+                self._frozen.append(self._state.outbox.freeze(self.name, windows, payload, self._time()))
+
+    def _samples(self, waiting: Sequence[Window], *, begins: bool) -> list[Point]:
+        """What the oldest windows say, as many as make a request; they wait no longer.
+
+        Args:
+            waiting: The windows.
+            begins: It is for a request, before which the series stand where they stand now.
+        """
+        samples: list[Point] = []
+        used: list[Window] = []
+        books: dict[str, dict[Labels, Course]] = {}
+        for window in waiting:
+            if len(samples) >= MOST_POINTS:
+                break
+            points = unpack(window.points)
+            self._look_up(window.metric, points, books, begins=begins)
+            samples += self._tick(points, books[window.metric])
+            used.append(window)
+        for metric, courses in books.items():
+            self._state.sampled.save(self.name, metric, courses.values())
+        self._state.outbox.withdraw(self.name, used)
+        return samples
+
+    def _tick(self, points: Sequence[Point], courses: dict[Labels, Course]) -> list[Point]:
+        missed = points[0].end_us <= self._horizon()
+        tick = Tick(points, courses, round(self.sampling.idle * 1e6), missed)
+        samples = list(tick.samples())
+        self._count_lost(tick.lost)
+        return samples
+
+    def _look_up(
+        self, metric: str, points: Sequence[Point], books: dict[str, dict[Labels, Course]], *, begins: bool
+    ) -> None:
+        """Read what is known of a metric's series, as far as a window needs it."""
+        fresh = self._state.sampled.live(self.name, metric) if metric not in books else {}
+        courses = books.setdefault(metric, {})
+        if growing(points[0].kinds):
+            unknown = {point.labels for point in points if point.values} - courses.keys() - fresh.keys()
+            fresh |= self._state.sampled.some(self.name, metric, unknown)
+        for course in fresh.values():
+            course.former = course.sent if begins else course.former
+        courses.update(fresh)
+
+    def settle(self, outcomes: Sequence[Outcome]) -> None:
+        super().settle([self._without_missed(outcome) for outcome in outcomes])
+
+    def _without_missed(self, outcome: Outcome) -> Outcome:
+        """What came of a request, without samples that came too late for the receiver: no letter brings them there."""
+        request = outcome.request
+        if outcome.kind == "failed":
+            self._tried |= {request.id} if outcome.unsure else set()
+            return outcome
+        missed = {row for row, fault in outcome.faults.items() if fault == "outside_retention"}
+        if not missed:
+            return outcome
+        windows = self._state.outbox.claimed(request.id)
+        points = [point for window in windows for point in unpack(window.points)]
+        self._count_lost(sum(len(points[row].values.keys() - growing(points[row].kinds)) for row in missed))
+        if len(missed) == len(points) and request.id not in self._tried and not request.ambiguous:
+            self._step_back(points)
+        refused = {row: reason for row, reason in outcome.refused.items() if row not in missed}
+        faults = {row: fault for row, fault in outcome.faults.items() if row not in missed}
+        kind = "refused" if refused else "stored"
+        return Outcome(request, kind, outcome.reason, refused, faults)
+
+    def _step_back(self, points: Sequence[Point]) -> None:
+        """Nothing of a request can be there: its series stand again where they stood before it."""
+        by_metric: dict[str, set[Labels]] = {}
+        for point in points:
+            if growing(point.kinds):
+                by_metric.setdefault(point.metric, set()).add(point.labels)
+        for metric, labels in by_metric.items():
+            courses = self._state.sampled.some(self.name, metric, labels)
+            for course in courses.values():
+                course.due, course.sent, course.live = course.due or course.sent, course.former, True
+            self._state.sampled.save(self.name, metric, courses.values())
+
+    def drop(self) -> int:
+        """Take what the receiver could not take any more out of what waits; totals go on with the next sample."""
+        outbox, horizon, lost = self._state.outbox, self._horizon(), 0
+        while True:
+            oldest = outbox.oldest_waiting(self.name, 1)
+            full = self.plan.when_full == "drop_oldest" and self._is_full()
+            if not oldest or (unpack(oldest[0].points)[0].end_us > horizon and not full):
+                return lost
+            lost += self._give_up(oldest)
+
+    def _give_up(self, windows: Sequence[Window]) -> int:
+        """Windows have no samples; returns how many values of theirs are in no later one."""
+        lost = 0
+        for window in windows:
+            points, books = unpack(window.points), dict[str, dict[Labels, Course]]()
+            self._look_up(window.metric, points, books, begins=False)
+            tick = Tick(points, books[window.metric], round(self.sampling.idle * 1e6), missed=True)
+            assert not list(tick.samples())
+            self._state.sampled.save(self.name, window.metric, books[window.metric].values())
+            lost += tick.lost
+        self._state.outbox.withdraw(self.name, windows)
+        return lost
+
+    def _horizon(self) -> int:
+        """Windows that end up to here, in us, are too old to be sent."""
+        return self._time() - round(min(self.sampling.reach, self.plan.max_age) * 1e6)
+
+    def _count_lost(self, count: int) -> None:
+        if count:
+            self._state.count("missed_total", count, sink=self.name)
+
+
+def _windows(samples: Sequence[Point]) -> list[Window]:
+    """Samples by metric and window, in the order of what is claimed."""
+    grouped: dict[tuple[int, str], list[Point]] = {}
+    for point in samples:
+        grouped.setdefault((point.start_us, point.metric), []).append(point)
+    return [Window(metric, pane, pack(points), len(points)) for (pane, metric), points in sorted(grouped.items())]
