@@ -210,13 +210,17 @@ def points(counted: Counted) -> list[dict[str, Any]]:
 
 
 def rolling(name: str, labels: Labels, panes: dict[int, set[str]], first: int, last: int) -> Iterator[dict[str, Any]]:
-    """A step per minute, from the first whole window on, as long as somebody is in it, and one more that says 0."""
+    """A step per minute, from the first whole window on, as long as somebody is in it, and one more that says 0.
+
+    The first one has all who came until then.
+    """
     before = set[str]()
     for step in range(first, last + 1):
         window = [panes[minute] for minute in range(step - WINDOW + 1, step + 1) if minute in panes]
         inside = set().union(*window)
         if inside or before:
-            came = panes.get(step, set()) - set().union(*(panes.get(step - back, set()) for back in range(1, WINDOW)))
+            earlier = set().union(*window[: -1 if step in panes else None])
+            came = inside if step == first else panes.get(step, set()) - earlier
             yield point(f"cdn77_{name}_total", step, labels, len(came))
             yield point(f"cdn77_active_{name}", step, (*labels, ("window", "2h")), len(inside))
         before = inside

@@ -39,4 +39,4 @@ def looked_up(
     frame = table.batch.register(Frame(dict(zip(names, map(texts, columns), strict=True))))
     joined = replace(held, sql=f"select * from ({held.sql}) left join {frame} on {quote(column)} = {key}")
     wide = joined.with_columns(added(places), types)
-    return replace(wide, sql=f"select * exclude ({', '.join(names)}) from ({wide.sql})")
+    return replace(wide, sql=f"select * exclude ({', '.join(names)}) from ({wide.sql})", held=True)
