@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 SAMPLES = ROOT / "runner" / "pegel" / "presets" / "samples"
 PROVIDERS = SAMPLES / "ookla" / "asn.tsv"
+KEYS = {"AWS_ACCESS_KEY_ID": "reader", "AWS_SECRET_ACCESS_KEY": "secret"}
 PLACES = SAMPLES / "cdn77" / "city.mmdb"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
@@ -61,7 +62,7 @@ def test_every_toml_block_is_accepted(place: str, text: str, tmp_path: Path, mon
     (tmp_path / "customers.csv").write_text("id,plan,billing_country\n")
     (tmp_path / "influx_token").write_text("t")
     config.write_text(on_this_machine(completed(text)))
-    environ = {"INFLUX_URL": "http://127.0.0.1:8086", "INFLUX_TOKEN": "t", "HOSTNAME": "here"}
+    environ = {"INFLUX_URL": "http://127.0.0.1:8086", "INFLUX_TOKEN": "t", "HOSTNAME": "here", **KEYS}
     load(config, environ={**environ, "CREDENTIALS_DIRECTORY": str(tmp_path)})
 
 

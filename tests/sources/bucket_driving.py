@@ -35,10 +35,11 @@ def key(hour: int, sequence: int, writer: str = "a", end: str = "") -> str:
     return f"p/20260303/{hour:02d}/rtl.{writer}+{sequence:06d}.log{end}"
 
 
-def source(bucket: FakeBucket, **options: Any) -> S3:
-    """A source that reads a bucket of a test."""
+def source(fake: FakeBucket, **options: Any) -> S3:
+    """A source that reads a bucket of a test; a real one where it has an endpoint."""
     made = S3(**{**OPTIONS, **options})
-    made.connect = lambda _clock: bucket
+    if "endpoint" not in options:
+        made.connect = lambda _clock: fake
     return made
 
 
@@ -132,7 +133,12 @@ class Driver:
 
     def fate(self, key: str) -> str:
         """What became of an object, as it is stored."""
-        return str(self.committed[f"logs/{key}"].cursor.get("fate", ""))
+        return str(self.committed[f"{self.name}/{key}"].cursor.get("fate", ""))
+
+    @property
+    def name(self) -> str:
+        """Of the bucket."""
+        return str({**OPTIONS, **self.options}["bucket"])
 
     @property
     def counts(self) -> dict[str, int]:

@@ -98,8 +98,8 @@ class S3(Source):
         bucket = "logs"
         prefix = "edge/"
         layout = "%Y%m%d/%H/"
-        access_key = "${EDGE_ACCESS_KEY:-reader}"
-        secret_key = "${EDGE_SECRET_KEY:-secret}"
+        access_key = "${AWS_ACCESS_KEY_ID}"
+        secret_key = "${AWS_SECRET_ACCESS_KEY}"
         format = { type = "ndjson", columns = { timestamp = "varchar", status = "bigint" } }
         time = { column = "timestamp", format = "iso8601" }
     """

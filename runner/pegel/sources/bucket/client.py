@@ -103,7 +103,7 @@ class Bucket:
         reply = await self._ask("GET", root, query, (), _MOST_LISTED)
         if reply.status != 200:
             raise self._trouble(reply, f"listing the bucket {self._address.bucket}", "s3:ListBucket")
-        return page(reply.body)
+        return page(reply.body, last_resort="encoding-type" in query)
 
     async def read(self, key: str, etag: str, start: int, end: int) -> bytes:
         if start == end:

@@ -172,7 +172,11 @@ class Fetcher:
             start, end = download.span(number)
             if not self._may(held, end - start):
                 break
-            download.put(number, self._pump.start(self._fetch(download, number)))
+            self._turns += 1
+            self._running += 1
+            task = self._pump.start(self._fetch(download, number, self._turns))
+            task.add_done_callback(self._ended)
+            download.put(number, task)
             held += end - start
             number = download.wanted()
         return held
@@ -181,18 +185,16 @@ class Fetcher:
         """Whether one more request fits; the first one always does."""
         return self._running < int(self._allowed) and (not held or held + min(size, self._part) <= self._budget)
 
-    async def _fetch(self, download: Download, number: int) -> bytes:
-        self._turns += 1
-        turn = self._turns
-        self._running += 1
+    def _ended(self, _task: asyncio.Task[bytes]) -> None:
+        self._running -= 1
+
+    async def _fetch(self, download: Download, number: int, turn: int) -> bytes:
         try:
             data = await self._store.read(download.entry.key, download.etag, *download.span(number))
         except StoreError as error:
             if error.slow:
                 self._allowed = max(1.0, self._allowed / 2)
             raise
-        finally:
-            self._running -= 1
         self._allowed = min(float(self._most), self._allowed + 1 / self._most)
         self.proved = max(self.proved, turn)
         return data

@@ -9,14 +9,22 @@ from pegel.sources.bucket import Found, Page, StoreError, keys
 
 
 class UnreadableError(StoreError):
-    """The page is no XML: it may have a key in it that XML cannot hold."""
+    """The page is no XML, or has a key in it that XML cannot hold."""
 
 
-def page(body: bytes) -> Page:
+_REPLACED = "\ufffd"
+"""What some servers write in the place of a byte that XML cannot hold."""
+
+
+def page(body: bytes, *, last_resort: bool = False) -> Page:
     """The objects of a page.
 
+    Args:
+        body: What the server wrote.
+        last_resort: It was asked for keys with percent signs already; if it has none, a changed key has to do.
+
     Raises:
-        UnreadableError: It is not well-formed.
+        UnreadableError: It is not well-formed, or a key was changed to make it so.
         StoreError: It is no listing.
     """
     if b"<!DOCTYPE" in body[:1024]:
@@ -36,6 +44,8 @@ def page(body: bytes) -> Page:
         key, etag, size, modified = [said.get(name, "") for name in names]
         if not size.isdecimal() or not _is_tag(etag):
             raise StoreError("the listing has an object without a size, or with an ETag that is none")
+        if not (packed or last_resort) and _REPLACED in key:
+            raise UnreadableError("the listing has a key that XML cannot hold")
         objects.append(Found(_unpacked(key) if packed else key, etag.strip('"'), int(size), modified))
     more = root.findtext(f"{space}IsTruncated") == "true"
     token = root.findtext(f"{space}NextContinuationToken") or ""

@@ -78,5 +78,6 @@ class Pump:
             self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         if farewell is not None:
             self._loop.run_until_complete(farewell)
+        self.run(0.0)  # closed connections give their sockets back in the rounds that follow
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
