@@ -31,6 +31,7 @@ class SampledDelivery(Delivery):
     def __init__(self, plan: SinkPlan, state: State, clock: Clock) -> None:
         super().__init__(plan, state, clock)
         self._tried: set[int] = set()
+        self._missing = False
 
     @property
     def sampling(self) -> Sampling:
@@ -106,7 +107,7 @@ class SampledDelivery(Delivery):
         missed = points[0].end_us <= self._horizon()
         tick = Tick(points, courses, round(self.sampling.idle * 1e6), missed)
         samples = list(tick.samples())
-        self._count_lost(tick.lost)
+        self._miss(tick.lost)
         return samples
 
     def _look_up(
@@ -133,10 +134,11 @@ class SampledDelivery(Delivery):
             return outcome
         missed = {row for row, fault in outcome.faults.items() if fault == "outside_retention"}
         if not missed:
+            self._missing = False
             return outcome
         windows = self._state.outbox.claimed(request.id)
         points = [point for window in windows for point in unpack(window.points)]
-        self._count_lost(sum(len(points[row].values.keys() - growing(points[row].kinds)) for row in missed))
+        self._miss(sum(len(points[row].values.keys() - growing(points[row].kinds)) for row in missed))
         if len(missed) == len(points) and request.id not in self._tried and not request.ambiguous:
             self._step_back(points)
         refused = {row: reason for row, reason in outcome.refused.items() if row not in missed}
@@ -158,26 +160,28 @@ class SampledDelivery(Delivery):
 
     def drop(self) -> int:
         """Take what the receiver could not take any more out of what waits; totals go on with the next sample."""
-        outbox, horizon, lost = self._state.outbox, self._horizon(), 0
-        while True:
-            oldest = outbox.oldest_waiting(self.name, 1)
-            full = self.plan.when_full == "drop_oldest" and self._is_full()
-            if not oldest or (unpack(oldest[0].points)[0].end_us > horizon and not full):
-                return lost
-            lost += self._give_up(oldest)
+        while self._is_missed() or (self.plan.when_full == "drop_oldest" and self._is_full()):
+            if not self._give_up_oldest():
+                break
+        return 0
 
-    def _give_up(self, windows: Sequence[Window]) -> int:
-        """Windows have no samples; returns how many values of theirs are in no later one."""
-        lost = 0
+    def _is_missed(self) -> bool:
+        """Whether the oldest window that waits is too old."""
+        oldest = self._state.outbox.oldest_waiting(self.name, 1)
+        return bool(oldest) and unpack(oldest[0].points)[0].end_us <= self._horizon()
+
+    def _give_up_oldest(self) -> bool:
+        """The oldest window has no samples; false if none waits."""
+        windows = self._state.outbox.oldest_waiting(self.name, 1)
         for window in windows:
             points, books = unpack(window.points), dict[str, dict[Labels, Course]]()
             self._look_up(window.metric, points, books, begins=False)
             tick = Tick(points, books[window.metric], round(self.sampling.idle * 1e6), missed=True)
             assert not list(tick.samples())
             self._state.sampled.save(self.name, window.metric, books[window.metric].values())
-            lost += tick.lost
+            self._miss(tick.lost)
         self._state.outbox.withdraw(self.name, windows)
-        return lost
+        return bool(windows)
 
     def _horizon(self) -> int:
         """Windows that end up to here, in us, are too old to be sent."""
@@ -186,6 +190,13 @@ class SampledDelivery(Delivery):
     def _count_lost(self, count: int) -> None:
         if count:
             self._state.count("missed_total", count, sink=self.name)
+
+    def _miss(self, count: int) -> None:
+        """Values of windows are too old for the receiver; said once, until the road is good again."""
+        self._count_lost(count)
+        if count and not self._missing:
+            self.log.error("%s takes no gauges of windows so old any more; totals go on without a loss", self.name)
+        self._missing = self._missing or count > 0
 
 
 def _windows(samples: Sequence[Point]) -> list[Window]:
