@@ -19,7 +19,7 @@ from pegel.config.presets import FOLDER, expand
 from pegel.config.problems import Place, Problem, did_you_mean
 from pegel.config.runner import runner_settings, unknown_variables
 from pegel.config.sinks import draft_sinks, is_off, off_warnings, pattern_warnings
-from pegel.config.sources import SourceDraft, check_private, draft_sources
+from pegel.config.sources import SourceDraft, check_private, check_releases, draft_sources
 from pegel.errors import ConfigError
 from pegel.plan import Plan, takes, wants_own
 
@@ -199,13 +199,15 @@ def _plan(
     sinks = draft_sinks(declared.sinks, declared.root, problems)
     if declared.idle and not any(map(wants_own, sinks if declared.sinks else ())):
         problems.append(declared.root.problem("there is no [[sources]] entry; nothing would be read"))
+    check_releases(drafts, metrics, sinks, problems)
     tests = draft_cases(declared.tests, drafts, metrics, problems) if not problems else []
     if problems:
         return None, [], []
     sources = [draft.plan() for draft in drafts]
     plan = Plan(runner=runner, sources=sources, metrics=metrics, sinks=sinks, tests=tests)
     warnings = [*unknown_variables(environ), *_idle_parts(plan, declared, drafts)]
-    return plan, warnings, endpoints(enrichers, declared.sinks, sinks)
+    placed = [(draft.node, one) for draft, one in zip(drafts, sources, strict=True)]
+    return plan, warnings, endpoints(placed, enrichers, declared.sinks, sinks)
 
 
 def _idle_parts(plan: Plan, declared: Declared, drafts: Sequence[SourceDraft]) -> Iterator[Problem]:

@@ -132,6 +132,9 @@ class Runner:
             self.readers.append(Reader(source, self.state, self.clock, self._files, pace))
         self._stages = self._new_stages()
         self._own = OwnMetrics(self.state, settings, round(self.clock.wall() * 1e6))
+        with self.state.transaction():
+            self.turn.releases.begin()
+        self._tell_readers()
         self._tell_of_lost_sinks()
         self.turn.flush_removed({metric.name for metric in self.plan.metrics})
         self._refresh_views(now=True)
@@ -291,7 +294,15 @@ class Runner:
         self._compiled = [(one, metric) for one, metric in self._compiled if self.turn.counts(one.id)]
         for stage in self._stages.values():
             stage.keep_only(self.turn.counts)
+        self._tell_readers()
         self._refresh_views()
+
+    def _tell_readers(self) -> None:
+        """Let the sources hear what was committed, where that is news."""
+        for reader in self.readers:
+            progress = self.turn.releases.progress(reader.name, self.turn.watermark(reader.name))
+            if progress != reader.progress:
+                reader.progress = progress
 
     def catch_up_views(self) -> None:
         """Show what the last commits left for later; called where there is nothing to commit.

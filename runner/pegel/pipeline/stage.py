@@ -51,6 +51,7 @@ class Chunk:
         consumed: Bytes used up.
         bound: Event time in us that the watermark does not pass with these records.
         written: Wall clock in us when the bytes were written, where the source knows it.
+        stream: Of the first record.
     """
 
     source: str
@@ -64,6 +65,7 @@ class Chunk:
     rejects: Mapping[str, int]
     bound: int | None = None
     written: int | None = None
+    stream: str = ""
 
 
 @dataclass
@@ -115,6 +117,7 @@ def chunk(source: str, piece: Piece, frames: Frames, positions: Sequence[Positio
         rejects=rejects,
         bound=piece.bound,
         written=piece.written,
+        stream=piece.stream,
     )
 
 

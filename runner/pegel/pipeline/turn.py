@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pegel.pipeline.delivery import Delivery, Outcome, Own
 from pegel.pipeline.growth import Closed
 from pegel.pipeline.live import LiveMetric
+from pegel.pipeline.releasing import Releases
 from pegel.pipeline.sampling import SampledDelivery
 from pegel.pipeline.stage import Counted, Folded
 from pegel.plan import SourcePlan, takes
@@ -87,6 +88,7 @@ class Turn:
         self._members_budget = members
         self._members_at = float("-inf")
         self.blocked = any(delivery.must_hold() for delivery in deliveries)
+        self.releases = Releases(state, clock, sources, [delivery.plan for delivery in deliveries])
         self._watchers: list[Callable[[Sequence[Point]], object]] = []
         self.figures = Figures()
 
@@ -106,7 +108,7 @@ class Turn:
         """Whether time alone gives the next turn something to do."""
         if self.blocked and self._clock.monotonic() - self._caps_at >= _CAPS_INTERVAL:
             return True
-        if any(delivery.due() for delivery in self._deliveries):
+        if any(delivery.due() for delivery in self._deliveries) or self.releases.asked_again():
             return True
         now = round(self._clock.wall() * 1e6)
         for metric in self.metrics:
@@ -133,11 +135,13 @@ class Turn:
         begun = self._clock.monotonic()
         now = round(self._clock.wall() * 1e6)
         with self._state.transaction():
+            self.releases.number()
             for folded in folds:
                 self._take(folded)
             self._spread_news()
             for delivery in self._deliveries:
                 delivery.settle(outcomes.get(delivery.name, ()))
+            self.releases.settle()
             for source, what, count in noticed:
                 self._state.count("noticed_total", count, source=source, what=what)
             points, totals = self._close(news, now, close_all=close_all)
@@ -147,6 +151,7 @@ class Turn:
                 delivery.put_own(own)
                 delivery.freeze()
             self._care()
+            self.releases.look(self.metrics)
         for delivery in self._deliveries:
             delivery.hand_over()
         for watcher in self._watchers:
@@ -186,6 +191,7 @@ class Turn:
         for one in folded.chunks:
             chunk = one.chunk
             self._state.positions.move(plan.name, chunk.positions)
+            self.releases.note(plan.name, one)
             limits = [limit for limit in (chunk.read_at, chunk.bound, chunk.written) if limit is not None]
             newest = None if one.newest is None else min(one.newest, *limits)
             if chunk.partition:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pegel.errors import SourceError
 from pegel.formats import End
-from pegel.seams import Clock
+from pegel.seams import Clock, SystemClock
 from pegel.secret import Secret
 from pegel.sources import Piece, Position, Progress, Source, SourceStatus, World
 from pegel.sources.bucket import Changed, Missing, Refused, Store, StoreError
@@ -21,6 +21,7 @@ from pegel.sources.bucket.layout import Layout, Place
 from pegel.sources.bucket.ledger import QUARANTINED, Ledger
 from pegel.sources.bucket.looking import Look, Looker
 from pegel.sources.bucket.options import address, check, credentials, trust
+from pegel.sources.bucket.probing import Probe
 from pegel.sources.bucket.pump import Pump
 from pegel.sources.bucket.removing import DryRemover, Remover
 from pegel.sources.bucket.unpacking import Content
@@ -32,6 +33,9 @@ _MOMENT = 0.05
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 30.0
 """Seconds until what failed is asked for again."""
+
+_LONGEST_PROBE = 3.0
+"""Seconds that a request of a probe may take."""
 
 _KEPT = 24 * 3600 * 10**6
 """Microseconds for which rows are kept beyond the look-back, so that it can be lengthened."""
@@ -186,6 +190,15 @@ class S3(Source):
     @property
     def releases(self) -> bool:
         return self.delete
+
+    def probe(self) -> Sequence[str]:
+        clock, pump = SystemClock(), Pump()
+        bucket = self.client(clock, min(self.timeout, _LONGEST_PROBE))
+        try:
+            tried = Probe(bucket, self._layout, self.start_after, self.delete and not self.dry_run)
+            return pump.finish(tried.run(clock.wall()))
+        finally:
+            pump.close(bucket.close())
 
     def reads(self, partition: str) -> bool:
         return partition.startswith(f"{self.bucket}/{self.prefix}")

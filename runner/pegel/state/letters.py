@@ -67,6 +67,13 @@ class Letters:
         row = self._connection.execute("select coalesce(sum(count), 0) from letters where sink = ?", (sink,)).fetchone()
         return int(row[0])
 
+    def within(self, sink: str, first: int, last: int) -> bool:
+        """Whether any is of a window that begins in [first, last]."""
+        row = self._connection.execute(
+            "select 1 from letters where sink = ? and pane >= ? and pane <= ? limit 1", (sink, first, last)
+        ).fetchone()
+        return row is not None
+
     def size(self, sink: str) -> int:
         """The bytes of them."""
         row = self._connection.execute(

@@ -178,7 +178,18 @@ create table leavers (          -- members of rolling sets that were last seen i
 ) without rowid;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SENDING, _IN_ORDER, _OWNERS, _TOTALS, _LEAVERS)
+_TOUCHED = """
+create table touched (          -- streams whose source waits until their effect is safe
+    source text, stream text,
+    first integer not null, last integer not null, -- us; event times in it
+    turn integer not null,      -- number of the newest commit with records of it
+    done integer not null,
+    closed integer,             -- number of the commit with which all its windows had closed
+    primary key (source, stream)
+) without rowid;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SENDING, _IN_ORDER, _OWNERS, _TOTALS, _LEAVERS, _TOUCHED)
 
 
 def migrate(connection: sqlite3.Connection, to: int = len(MIGRATIONS)) -> None:

@@ -22,6 +22,7 @@ from pegel.state.positions import Positions
 from pegel.state.sampled import Sampled
 from pegel.state.schema import migrate
 from pegel.state.series import SeriesTable
+from pegel.state.touched import TouchedStreams
 from pegel.state.windows import WindowTables
 
 Connect = Callable[[str], sqlite3.Connection]
@@ -49,6 +50,7 @@ class State:
         outbox: What sinks have not acknowledged.
         fenced: What may still be overtaken at a sink by a former value.
         letters: What sinks will never store.
+        touched: Streams that wait to be released.
         sampled: What sinks of samples were sent of each series.
     """
 
@@ -62,6 +64,8 @@ class State:
         make_private(directory)
         self.directory = directory
         self.path = directory / "state.db"
+        self._snapshot_at: float | None = None
+        self._snapshot_facts: dict[str, Any] = {}
         self._lock = DirectoryLock(directory)
         try:
             self.restored = snapshots.recover(self.path, accept_loss=accept_loss, checked_size=CHECKED_AT_START)
@@ -75,6 +79,7 @@ class State:
             self.outbox = Outbox(self.connection, self.boot)
             self.fenced = Fenced(self.connection)
             self.letters = Letters(self.connection)
+            self.touched = TouchedStreams(self.connection)
             self.sampled = Sampled(self.connection)
             self.keys = KeyRing(self.connection)
         except sqlite3.Error as error:
@@ -98,6 +103,13 @@ class State:
         """A single fact about the state, None if it was never set."""
         row = self.connection.execute("select value from meta where name = ?", (name,)).fetchone()
         return row[0] if row else None
+
+    def snapshot_fact(self, name: str) -> Any:
+        """A single fact about the state as its newest snapshot has it, None if there is none."""
+        newest = snapshots.taken(self.path)
+        if newest != self._snapshot_at:
+            self._snapshot_at, self._snapshot_facts = newest, snapshots.facts(self.path)
+        return self._snapshot_facts.get(name)
 
     def remember(self, name: str, value: object) -> None:
         """Set a single fact about the state; part of the running transaction."""

@@ -132,6 +132,16 @@ class Bucket:
         if reply.status not in (200, 204):
             raise self._trouble(reply, "deleting an object", "s3:DeleteObject")
 
+    async def may_delete(self, key: str) -> None:
+        """Ask for the deletion of an object that there is not: only the right is looked at.
+
+        Raises:
+            StoreError: It is not allowed, or cannot be asked.
+        """
+        reply = await self._ask("DELETE", self._path(key), {}, _if_match("0"), _MOST_SAID)
+        if reply.status in (401, 403) or reply.status >= 500:
+            raise self._trouble(reply, "deleting an object", "s3:DeleteObject")
+
     async def close(self) -> None:
         await self._wire.close()
 

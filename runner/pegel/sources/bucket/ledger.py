@@ -266,7 +266,8 @@ class Ledger:
         cursor |= {name: value for name, value in optional.items() if value}
         stream = self.stream(entry.key)
         done = entry.counted or bool(entry.fate)
-        self._changed[stream] = Position(stream, entry.order, entry.offset, cursor, done=done)
+        stays = entry.fate.startswith(QUARANTINED)  # nothing that was put aside is deleted
+        self._changed[stream] = Position(stream, entry.order, entry.offset, cursor, done=done, removed=stays)
 
 
 def written_at(found: Found) -> int:

@@ -1,0 +1,124 @@
+"""Telling sources what is safe: streams whose whole effect was acknowledged and is in a snapshot.
+
+A stream is released when all windows that it touched have closed, every remote sink has acknowledged what followed,
+none of it is a dead letter, and a snapshot of the state has it all. Commits are numbered: what was put in a commit
+is acknowledged by a sink as soon as, in a later one, nothing waits for that sink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pegel.pipeline.live import LiveMetric
+from pegel.pipeline.stage import Chunk, Counted
+from pegel.plan import SinkPlan, SourcePlan
+from pegel.seams import Clock
+from pegel.sources import Position, Progress
+from pegel.state import State
+from pegel.state.touched import Touched
+
+_MOST = 1000
+"""Streams that are released at a time."""
+
+_INTERVAL = 5.0
+"""Seconds between two looks at what has become safe."""
+
+_ASK_INTERVAL = 2.0
+"""Seconds between two looks whether somebody wants to try again what was put aside."""
+
+TURN = "turn"
+"""Name of the fact that numbers the commits."""
+
+
+class Releases:
+    """What sources may let go of; one for all of them."""
+
+    def __init__(self, state: State, clock: Clock, sources: Iterable[SourcePlan], sinks: Iterable[SinkPlan]) -> None:
+        """Know which sources want to hear of it.
+
+        Args:
+            state: Where it is remembered.
+            clock: Time.
+            sources: Of the plan.
+            sinks: Of the plan; those that are remote have to acknowledge.
+        """
+        self._state = state
+        self._clock = clock
+        self._sources = [source.name for source in sources if source.source.releases]
+        self._sinks = [plan.name for plan in sinks if plan.sink.remote]
+        self._drained: dict[str, int] = {}
+        self._looked = float("-inf")
+        self._asked_at = float("-inf")
+        self._tries = state.positions.tries()
+        self.turn = int(state.meta(TURN) or 0)
+        self.released: dict[str, Sequence[Position]] = {}
+
+    def begin(self) -> None:
+        """Take over streams that were counted before their source asked; part of the running transaction."""
+        for source in self._sources:
+            self._state.touched.adopt(source, self.turn)
+
+    def number(self) -> None:
+        """A commit begins; part of its transaction."""
+        self.turn += 1
+        self._state.remember(TURN, self.turn)
+        self._tries = self._state.positions.tries()
+
+    def note(self, source: str, one: Counted) -> None:
+        """Records of a stream are part of this commit."""
+        if source not in self._sources:
+            return
+        chunk = one.chunk
+        for position in chunk.positions:
+            if position.removed or position.forget:
+                self._state.touched.forget(source, position.stream)
+        if chunk.stream:
+            self._state.touched.note(source, chunk.stream, one.oldest, one.newest, self.turn, done=_is_done(chunk))
+
+    def settle(self) -> None:
+        """What waited for a sink in earlier commits is acknowledged where nothing waits now."""
+        for sink in self._sinks if self._sources else ():
+            if not self._state.outbox.waits(sink) and not self._state.outbox.requests(sink, 1):
+                self._drained[sink] = self.turn
+
+    def look(self, metrics: Sequence[LiveMetric]) -> None:
+        """See what is safe by now, now and then; after the windows of this commit were closed."""
+        now = self._clock.monotonic()
+        if not self._sources or not self._sinks or now - self._looked < _INTERVAL:
+            return
+        self._looked = now
+        drained = min(self._drained.get(sink, 0) for sink in self._sinks)
+        kept = self._state.snapshot_fact(TURN) or 0
+        for source in self._sources:
+            mine = [one for one in metrics if source in one.metric.sources]
+            if mine:
+                self._state.touched.close(source, min(one.closed_before() for one in mine), self.turn)
+            safe = self._state.touched.safe(source, closed=drained, turn=int(kept), most=_MOST)
+            self.released[source] = [
+                Position(one.stream, one.order, one.offset, one.cursor, done=True)
+                for one in safe
+                if not self._is_refused(one, mine)
+            ]
+
+    def _is_refused(self, one: Touched, metrics: Sequence[LiveMetric]) -> bool:
+        """Whether a point of a window that a stream touched is a dead letter."""
+        first = min((metric.windows.pane_start(max(one.first, 0)) for metric in metrics), default=0)
+        return any(self._state.letters.within(sink, first, one.last) for sink in self._sinks)
+
+    def asked_again(self) -> bool:
+        """Whether somebody has asked since the last commit to try again what a source put aside."""
+        now = self._clock.monotonic()
+        if now - self._asked_at < _ASK_INTERVAL:
+            return False
+        self._asked_at = now
+        with self._state.reading():
+            return self._state.positions.tries() != self._tries
+
+    def progress(self, source: str, watermark: int | None) -> Progress:
+        """What a source has to hear after a commit."""
+        return Progress(watermark, self.released.get(source, ()), self._tries.get(source, 0))
+
+
+def _is_done(chunk: Chunk) -> bool:
+    """Whether all of the stream was counted with these records."""
+    return any(one.stream == chunk.stream and one.done and "fate" not in one.cursor for one in chunk.positions)
