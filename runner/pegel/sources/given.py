@@ -43,6 +43,7 @@ class Given(Source):
     piece_size: int = 8 * 2**20
     limits: Limits = field(default_factory=Limits)
     _log: Log | None = field(default=None, init=False, repr=False)
+    _idle: bool = field(default=False, init=False, repr=False)
     _counts: Counter[str] = field(default_factory=Counter, init=False, repr=False)
 
     def open(self, world: World, positions: Sequence[Position]) -> None:
@@ -63,6 +64,7 @@ class Given(Source):
             self._looked_at = now
             log.look()
         piece = log.poll()
+        self._idle = False
         if piece is None and log.is_stuck():
             raise SourceError(log.course.failure)
         return piece if piece is None else replace(piece, bound=self._bound(log.course))
@@ -71,13 +73,15 @@ class Given(Source):
         return self._opened.consume(count, mark)
 
     def exhausted(self) -> bool:
-        return self._opened.exhausted()
+        self._idle = self._opened.exhausted()
+        return self._idle
 
     def status(self) -> SourceStatus:
         if self._log is None:
             return SourceStatus("waiting")
         course = self._log.course
-        state: Literal["reading", "idle", "waiting", "failing"] = "idle" if self.exhausted() else "reading"
+        # Another thread may ask: the file that was open a moment ago is left alone.
+        state: Literal["reading", "idle", "waiting", "failing"] = "idle" if self._idle else "reading"
         if course.failure:
             state = "failing"
         elif course.reason:
