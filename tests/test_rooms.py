@@ -14,6 +14,7 @@ COMPONENTS = ("sources", "formats", "enrichers", "metrics", "state", "sinks")
 
 ROOT_MODULES = {
     "arrow",
+    "crowd",
     "errors",
     "eventtime",
     "listening",

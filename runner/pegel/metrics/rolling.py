@@ -4,72 +4,28 @@ Panes enter when they close, in order of event time. The index of an epoch holds
 may still look at, the last pane in which it appeared; a window counts those seen inside it. A late pane only
 moves members forward in time, so steps still to come are right and closed ones stay.
 
-The members of all series are in one sorted array: a step costs what it changes, however many series there are.
+The members of all series are in one index: a step costs what it changes, however many series there are.
 Panes are counted (`Windows.number`) from the beginning of their epoch.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pegel.crowd import NOBODY, Crowd
 from pegel.metrics.windows import Windows
 
-Hashes = NDArray[np.int64]
 Numbers = NDArray[np.int32]
-Mask = NDArray[np.bool_]
+Place = tuple[int, int]
+"""(epoch, part): whose members one index holds."""
 
-_APART = np.int64(-7046029254386353131)
-"""2^64 divided by the golden ratio: shifts the hashes of each series to places of its own."""
-
+_LONG_AGO = -(2**31)
 _GARBAGE = 8
 """One in so many members may be out of date before they are dropped."""
-
-
-@dataclass(frozen=True)
-class Crowd:
-    """Members of the sets of several series.
-
-    A member of a series is its hash, shifted by the series: one number, as unlikely to meet another as two hashes.
-
-    Attributes:
-        members: Sorted and distinct.
-        series: Of each member.
-    """
-
-    members: Hashes
-    series: Numbers
-
-    @classmethod
-    def of(cls, sets: Mapping[int, Sequence[Hashes]]) -> Crowd:
-        """The members of sets, by series; each set is in parts that may have members in common."""
-        parts = [part for found in sets.values() for part in found]
-        if not parts:
-            return NOBODY
-        sizes = [sum(part.size for part in found) for found in sets.values()]
-        series = np.repeat(np.fromiter(sets, np.int32, len(sets)), sizes)
-        members = np.concatenate(parts) + series * _APART
-        order = np.argsort(members)
-        members, series = members[order], series[order]
-        first = np.ones(members.size, bool)
-        np.not_equal(members[1:], members[:-1], out=first[1:])
-        return cls(members, series) if first.all() else cls(members[first], series[first])
-
-    def only(self, wanted: Mask) -> Crowd:
-        """Some of them."""
-        return Crowd(self.members[wanted], self.series[wanted])
-
-    def per_series(self) -> dict[int, int]:
-        """How many members each series has."""
-        series, counts = np.unique(self.series, return_counts=True)
-        return dict(zip(series.tolist(), counts.tolist(), strict=True))
-
-
-NOBODY = Crowd(np.empty(0, np.int64), np.empty(0, np.int32))
 
 
 class LastSeen:
@@ -78,7 +34,7 @@ class LastSeen:
     def __init__(self) -> None:
         self._all = NOBODY
         self._panes: Numbers = np.empty(0, np.int32)
-        self._since = -(2**31)
+        self._since = _LONG_AGO
         self._counts: Counter[int] = Counter()
 
     def load(self, panes: Iterable[tuple[int, Crowd]]) -> None:
@@ -88,7 +44,7 @@ class LastSeen:
             return
         members = np.concatenate([crowd.members for _, crowd in found])
         series = np.concatenate([crowd.series for _, crowd in found])
-        numbers = np.repeat(np.array([number for number, _ in found], np.int32), [c.members.size for _, c in found])
+        numbers = np.repeat(np.array([number for number, _ in found], np.int32), [crowd.size for _, crowd in found])
         order = np.argsort(members, kind="stable")
         members = members[order]
         last = np.ones(members.size, bool)
@@ -125,11 +81,8 @@ class LastSeen:
 
     def _move(self, pane: int, crowd: Crowd) -> Numbers:
         """Note a pane for members; returns when each was last seen before, long ago if never."""
-        places = np.searchsorted(self._all.members, crowd.members)
-        known = np.zeros(places.size, bool)
-        inside = places < self._all.members.size
-        known[inside] = self._all.members[places[inside]] == crowd.members[inside]
-        before = np.full(places.size, -(2**31), np.int32)
+        places, known = self._all.find(crowd)
+        before = np.full(places.size, _LONG_AGO, np.int32)
         where = places[known]
         before[known] = self._panes[where]
         self._panes[where] = np.maximum(before[known], pane)
@@ -164,10 +117,6 @@ class LastSeen:
     def size(self) -> int:
         """How many members are held."""
         return self._panes.size
-
-
-Place = tuple[int, int]
-"""(epoch, part): whose members one index holds."""
 
 
 class RollingSets:
@@ -224,7 +173,7 @@ class RollingSets:
     def last_in(self, pane: int) -> dict[Place, Crowd]:
         """The members that were last seen in a pane, by index."""
         found = {place: seen.last_in(self._number(place, pane)) for place, seen in self._seen.items()}
-        return {place: crowd for place, crowd in found.items() if crowd.members.size}
+        return {place: crowd for place, crowd in found.items() if crowd.size}
 
     def forget(self, window: int, late: int) -> None:
         """Drop those last seen before a pane: the beginning of the window, or of what late arrivals look at."""

@@ -20,24 +20,25 @@ class Sliding(Generic[V]):
         merge: Makes one value of two.
     """
 
-    __slots__ = ("_entries", "_merge", "_newer", "_older")
+    __slots__ = ("_added", "_entries", "_merge", "_newer", "_older")
 
     def __init__(self, merge: Callable[[V, V], V]) -> None:
         self._merge = merge
         self._entries: deque[tuple[int, V]] = deque()
         self._older: list[V] = []
         self._newer: V | None = None
+        self._added: list[V] = []
 
     def push(self, pane: int, value: V) -> None:
         """Add a pane behind all others."""
         self._entries.append((pane, value))
-        self._newer = value if self._newer is None else self._merge(self._newer, value)
+        self._added.append(value)
 
     def replace(self, pane: int, value: V) -> None:
         """Give a pane another value, or add one among the others."""
         entries = [entry for entry in self._entries if entry[0] != pane]
         self._entries.clear()
-        self._older, self._newer = [], None
+        self._older, self._newer, self._added = [], None, []
         for entry in sorted([*entries, (pane, value)], key=lambda entry: entry[0]):
             self.push(*entry)
 
@@ -53,10 +54,13 @@ class Sliding(Generic[V]):
         """Add up from each pane to the newest one."""
         for _, value in reversed(self._entries):
             self._older.append(self._merge(value, self._older[-1]) if self._older else value)
-        self._newer = None
+        self._newer, self._added = None, []
 
     def total(self) -> V | None:
         """All panes as one; None if there is none."""
+        for value in self._added:
+            self._newer = value if self._newer is None else self._merge(self._newer, value)
+        self._added.clear()
         if not self._older:
             return self._newer
         return self._older[-1] if self._newer is None else self._merge(self._older[-1], self._newer)

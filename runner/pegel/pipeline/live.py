@@ -25,6 +25,10 @@ NEVER = TOTAL + 1
 """Before every pane, behind the totals."""
 
 
+Sets = dict[tuple[int, int, int], dict[int, list[Hashes]]]
+"""Members by (pane, epoch, part) and series."""
+
+
 @dataclass
 class Standing:
     """A metric's row in the state.
@@ -157,11 +161,7 @@ class LiveMetric:
         self.state.windows.merge((self.heir or self).id, totals)
         self._merge_buckets(partials, places, horizon)
         self._merge_sets(partials, places, horizon)
-        self.merged_all()
         return merged
-
-    def merged_all(self) -> None:
-        """A fold was merged; what has to be seen together can be done now."""
 
     def _note_first(self, panes: Iterable[int]) -> None:
         """Remember for ever which window was the first that is shown: what is before it may be back-filled."""
@@ -205,19 +205,20 @@ class LiveMetric:
             self.state.windows.merge_buckets((self.heir or self).id, totals)
 
     def _merge_sets(self, partials: Partials, places: Mapping[tuple[str, ...], int], horizon: int) -> None:
+        """Sets of the same series become one: that of `__other__` has the members of many label sets."""
+        found: Sets = defaultdict(lambda: defaultdict(list))
         for part, pane, epoch, labels, members in partials.sets:
             if pane >= horizon and self._ours(pane):
-                key = (epoch, part, places[labels])
-                fresh = self.state.windows.members.add(self.id, pane, key, members, self.approximate(part))
-                if fresh.size:
-                    self.noticed(pane, key, fresh)
+                found[pane, epoch, part][places[labels]].append(members)
+        self.keep_members(found)
 
-    def approximate(self, part: int) -> int | None:
-        """Members from which a set may become an estimate, None for never."""
-        return self.compiled.approximate(part)
-
-    def noticed(self, pane: int, key: tuple[int, int, int], members: Hashes) -> None:
-        """Members are new in a set; a rolling metric looks at those that are late."""
+    def keep_members(self, found: Sets) -> None:
+        """Put members into the sets of panes."""
+        for (pane, epoch, part), sets in found.items():
+            for series, parts in sets.items():
+                for members in parts:
+                    key = (epoch, part, series)
+                    self.state.windows.members.add(self.id, pane, key, members, self.compiled.approximate(part))
 
     # -- points out ---------------------------------------------------------------------------------
 

@@ -12,16 +12,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from pegel.crowd import Crowd
 from pegel.metrics.compiled import CompiledMetric
 from pegel.metrics.partials import Pane, Partials
-from pegel.metrics.rolling import Crowd, Hashes, Place, RollingSets
+from pegel.metrics.rolling import Place, RollingSets
 from pegel.metrics.sliding import Sliding
-from pegel.pipeline.live import LiveMetric, Merged, Standing
+from pegel.pipeline.live import LiveMetric, Merged, Sets, Standing
 from pegel.sinks import Point
 from pegel.state import State
 from pegel.state.windows import TOTAL, PaneRow
@@ -48,11 +47,12 @@ class RollingMetric(LiveMetric):
     def __init__(self, state: State, compiled: CompiledMetric, standing: Standing) -> None:
         super().__init__(state, compiled, standing)
         self._steps = self.windows.steps
+        self._empty = compiled.empty()
         self._sliding: dict[int, Sliding[Pane]] = {}
         self._sets = RollingSets(self.windows, compiled.arrivals)
         self._came: Mapping[int, Sequence[int]] = {}
-        self._late: dict[tuple[int, Place], dict[int, list[Hashes]]] = defaultdict(dict)
         self._newest: _Step | None = None
+        self._adopt()
         if standing.watermark is not None:
             self._enter_closed_panes(standing.watermark)
 
@@ -72,19 +72,19 @@ class RollingMetric(LiveMetric):
 
     def _seen_since(self, pane: int, closed: int) -> Iterator[tuple[Place, int, Crowd]]:
         """Whom the state knows to have been seen in closed panes."""
-        members = self.state.windows.members
-        for left, place, hashes, series in members.leavers.since(self.id, pane):
-            yield place, left, Crowd(hashes, series)
-        for one in members.panes(self.id, pane, closed):
-            for place, crowd in self._crowds(one).items():
-                yield place, one, crowd
+        for found, place, crowd in self.state.windows.crowds.since(self.id, pane, closed):
+            yield place, found, crowd
 
-    def _crowds(self, pane: int) -> dict[Place, Crowd]:
-        """The members of a pane whose sets are kept as they are."""
-        found: dict[Place, dict[int, list[Hashes]]] = defaultdict(dict)
-        for (epoch, part, series), members in self.state.windows.members.pane(self.id, pane).items():
-            found[epoch, part][series] = members.runs
-        return {place: Crowd.of(sets) for place, sets in found.items()}
+    def _adopt(self) -> None:
+        """Take over the sets of a state from before, which kept them by series."""
+        members = self.state.windows.members
+        for pane in members.panes(self.id):
+            found: Sets = defaultdict(dict)
+            for (epoch, part, series), one in members.pane(self.id, pane).items():
+                found[pane, epoch, part][series] = one.runs
+            for (_, *place), sets in found.items():
+                self.state.windows.crowds.add(self.id, pane, (place[0], place[1]), Crowd.of(sets))
+        members.expire(self.id, 2**62)
 
     # -- records in -----------------------------------------------------------------------------------
 
@@ -107,38 +107,32 @@ class RollingMetric(LiveMetric):
         )
         return whole and self.closed_before() <= pane < begun
 
-    def approximate(self, part: int) -> int | None:  # noqa: ARG002 - who was last seen when is known of members only
-        """Rolling sets are always exact."""
-        return None
+    def keep_members(self, found: Sets) -> None:
+        """Late members count in the steps still to come; those that arrived, with the next one.
 
-    def noticed(self, pane: int, key: tuple[int, int, int], members: Hashes) -> None:
-        """Late members are gathered: those of all series are looked up together."""
-        if pane < self.closed_before():
-            epoch, part, series = key
-            self._late[pane, (epoch, part)].setdefault(series, []).append(members)
-
-    def merged_all(self) -> None:
-        """Late members count in the steps still to come; those that arrived, with the next one."""
+        Rolling sets are always exact.
+        """
         arrived: Counts = {}
-        for (pane, place), sets in sorted(self._late.items(), key=lambda entry: entry[0]):
-            came, doubtful = self._sets.late(place, pane, Crowd.of(sets))
-            if self._decides_arrivals(place, pane):
-                self._tally(arrived, place[1], came)
-                if doubtful.members.size:
-                    self._tally(arrived, place[1], self._not_near(place, pane, doubtful))
-        self._late.clear()
+        closed = self.closed_before()
+        for (pane, epoch, part), sets in sorted(found.items(), key=lambda entry: entry[0]):
+            place = (epoch, part)
+            fresh = self.state.windows.crowds.add(self.id, pane, place, Crowd.of(sets))
+            if pane < closed and fresh.size:
+                came, doubtful = self._sets.late(place, pane, fresh)
+                if self._decides_arrivals(place, pane):
+                    self._tally(arrived, part, came)
+                    self._tally(arrived, part, self._not_near(place, pane, doubtful))
         if arrived:
-            self._store_arrivals(self.closed_before(), arrived)
+            self._store_arrivals(closed, arrived)
 
     def _not_near(self, place: Place, pane: int, crowd: Crowd) -> Crowd:
         """Those that no other pane within `over` has; lateness is longer than that, so all sets are kept."""
-        first, last = self._sets.reach(pane)
-        away = np.ones(crowd.members.size, bool)
-        for near in self.state.windows.members.panes(self.id, first, self.windows.next(last)):
-            other = self._crowds(near).get(place)
-            if other is not None and near != pane:
-                away &= ~np.isin(crowd.members, other.members, assume_unique=True)
-        return crowd.only(away)
+        if crowd.size:
+            first, last = self._sets.reach(pane)
+            for near, other, seen in self.state.windows.crowds.since(self.id, first, self.windows.next(last)):
+                if other == place and near != pane:
+                    crowd = crowd.without(seen)
+        return crowd
 
     def _decides_arrivals(self, place: Place, pane: int) -> bool:
         """Whether it is in this index that the arrivals of a pane are found: that of its window's epoch."""
@@ -189,7 +183,7 @@ class RollingMetric(LiveMetric):
         since = self._window_start(pane)
         self._sets.begin(since)
         came: Counts = {}
-        for place, crowd in self._crowds(pane).items():
+        for place, crowd in self.state.windows.crowds.pane(self.id, pane).items():
             arrivals = self._sets.see(place, pane, crowd)
             if self._decides_arrivals(place, pane):
                 self._tally(came, place[1], arrivals)
@@ -225,11 +219,12 @@ class RollingMetric(LiveMetric):
             self._slider(row.series).push(row.pane, self._scalars_and_buckets(row))
 
     def _both(self, one: Pane, other: Pane) -> Pane:
-        return self.compiled.combine((one, other))
+        if self.compiled.scalars or self.compiled.buckets:
+            return self.compiled.combine((one, other))
+        return Pane(one.records + other.records, (), one.distinct, (), one.arrivals)
 
     def _scalars_and_buckets(self, row: PaneRow) -> Pane:
-        empty = self.compiled.empty()
-        return Pane(row.records, row.scalars, empty.distinct, self._buckets(row), empty.arrivals)
+        return Pane(row.records, row.scalars, self._empty.distinct, self._buckets(row), self._empty.arrivals)
 
     def _step(self, pane: int, *, incomplete: bool) -> list[Point]:
         """The points of one step: every series in its window, and those that left it with this step."""
@@ -251,17 +246,17 @@ class RollingMetric(LiveMetric):
         """Every series over the panes of a window; arrivals are those of its last pane alone."""
         since = self._window_start(pane)
         epoch = self.windows.epoch(since)
-        parts = range(len(self.compiled.sets))
-        empty = self.compiled.empty()
+        places = [(epoch, part) for part in range(len(self.compiled.sets))]
         series, merged = list(dict.fromkeys([*self._sliding, *self._came])), []
         for one in series:
-            total = None
-            if one in self._sliding:
-                self._sliding[one].forget(since)
-                total = self._sliding[one].total()
-            distinct = tuple(self._sets.count((epoch, part), one) for part in parts)
-            own = tuple(self._came.get(one, empty.arrivals))
-            merged.append(replace(total or empty, distinct=distinct, arrivals=own))
+            total = self._empty
+            sliding = self._sliding.get(one)
+            if sliding is not None:
+                sliding.forget(since)
+                total = sliding.total() or total
+            distinct = tuple([self._sets.count(place, one) for place in places])
+            own = tuple(self._came.get(one, self._empty.arrivals))
+            merged.append(Pane(total.records, total.scalars, distinct, total.buckets, own))
         return _Step(pane, series, merged)
 
     def _window_start(self, pane: int) -> int:
@@ -286,11 +281,9 @@ class RollingMetric(LiveMetric):
         """Drop what no later step looks at, and keep of an older pane only who was last seen there."""
         if not self.compiled.sets:
             return
-        old = self.windows.back(pane, min(_WHOLE, self._steps - 1))
-        members = self.state.windows.members
-        if self._forgets_stays and members.panes(self.id, old, self.windows.next(old)):
-            left = self._sets.last_in(old)
-            members.replace(self.id, old, {place: (crowd.members, crowd.series) for place, crowd in left.items()})
+        if self._forgets_stays:
+            old = self.windows.back(pane, min(_WHOLE, self._steps - 1))
+            self.state.windows.crowds.replace(self.id, old, self._sets.last_in(old))
         late = self.windows.pane_start(self.windows.next(pane) - self.lateness)
         self._sets.forget(self._window_start(pane), self._window_start(late))
 

@@ -239,9 +239,7 @@ class Turn:
 
     # -- windows out ------------------------------------------------------------------------------------
 
-    def _close(
-        self, news: Mapping[str, SourceNews], now: int, *, close_all: bool
-    ) -> tuple[list[Point], list[Point]]:
+    def _close(self, news: Mapping[str, SourceNews], now: int, *, close_all: bool) -> tuple[list[Point], list[Point]]:
         """The points of windows that closed or changed, and the same with totals for sinks of samples."""
         for name in self._sources:
             mark = self._source_watermark(name, news.get(name, SourceNews()), now)
@@ -393,7 +391,7 @@ class Turn:
     def _estimate_biggest(self) -> None:
         """Keep the members of all sets within their budget; rolling sets and arrivals stay exact."""
         members = self._state.windows.members
-        excess = members.stored_bytes() - self._members_budget
+        excess = members.stored_bytes() + self._state.windows.crowds.stored_bytes() - self._members_budget
         plain = {metric.id: metric for metric in self.metrics if metric.metric.over is None}
         for metric, pane, key, size in members.biggest(64) if excess > 0 else ():
             if excess <= 0:

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pegel.state.leavers import Leavers, Series
 from pegel.state.sketch import Sketch
 
 Hashes = NDArray[np.int64]
@@ -68,13 +66,9 @@ class Members:
         self._panes: OrderedDict[tuple[int, int], dict[Key, HashSet]] = OrderedDict()
         self._sizes: dict[tuple[int, int], int] = {}
         self._unwritten: dict[tuple[int, ...], bytes] = {}
-        self.leavers = Leavers(connection)
 
-    def add(self, metric: int, pane: int, key: Key, members: Hashes, approximate_over: int | None = None) -> Hashes:
-        """Put sorted, distinct members into a set; part of the running transaction.
-
-        Returns those that were new to it; all of them once it is an estimate.
-        """
+    def add(self, metric: int, pane: int, key: Key, members: Hashes, approximate_over: int | None = None) -> None:
+        """Put sorted, distinct members into a set; part of the running transaction."""
         sets = self.pane(metric, pane)
         found = sets.get(key)
         if found is None:
@@ -83,15 +77,14 @@ class Members:
         if found.sketch is not None:
             found.sketch.update(members)
             self._store(metric, pane, key, _SKETCH, found.sketch.pack())
-            return members
+            return
         fresh = found.new(members)
         if not fresh.size:
-            return fresh
+            return
         self._append(metric, pane, key, found, fresh)
         self._sizes[metric, pane] += fresh.nbytes
         if approximate_over is not None and found.size > approximate_over:
             self.promote(metric, pane, key)
-        return fresh
 
     def _append(self, metric: int, pane: int, key: Key, found: HashSet, fresh: Hashes) -> None:
         merged = 0
@@ -132,26 +125,11 @@ class Members:
             self._panes.move_to_end(place)
         return sets
 
-    def panes(self, metric: int, since: int, before: int) -> list[int]:
-        """The panes in [since, before) that have sets, oldest first."""
+    def panes(self, metric: int) -> list[int]:
+        """The panes that have sets, oldest first."""
         self.flush()
-        found = self._connection.execute(
-            "select distinct pane from runs where metric = ? and pane >= ? and pane < ? order by pane",
-            (metric, since, before),
-        )
+        found = self._connection.execute("select distinct pane from runs where metric = ? order by pane", (metric,))
         return [row[0] for row in found]
-
-    def replace(self, metric: int, pane: int, leavers: Mapping[tuple[int, int], tuple[Hashes, Series]]) -> None:
-        """Keep of the sets of a pane only those members that left in it: by (epoch, part), with the series of each.
-
-        Part of the running transaction.
-        """
-        self.flush()
-        self._connection.execute("delete from runs where metric = ? and pane = ?", (metric, pane))
-        self._panes.pop((metric, pane), None)
-        self._sizes.pop((metric, pane), None)
-        for place, (members, series) in leavers.items():
-            self.leavers.put(metric, pane, place, members, series)
 
     def _load(self, metric: int, pane: int) -> dict[Key, HashSet]:
         self.flush()
@@ -181,11 +159,8 @@ class Members:
     def stored_bytes(self) -> int:
         """Bytes of members in the state."""
         self.flush()
-        row = self._connection.execute(
-            "select sum(size) from (select sum(length(members)) as size from runs"
-            " union all select sum(length(members)) from leavers)"
-        ).fetchone()
-        return int(row[0] or 0)
+        row = self._connection.execute("select coalesce(sum(length(members)), 0) from runs").fetchone()
+        return int(row[0])
 
     def biggest(self, most: int) -> list[tuple[int, int, Key, int]]:
         """The biggest exact sets: (metric, pane, key, bytes)."""
@@ -203,7 +178,6 @@ class Members:
         """Forget the sets of panes that start before a time."""
         self.flush()
         self._connection.execute("delete from runs where metric = ? and pane < ?", (metric, before))
-        self.leavers.expire(metric, before)
         for place in [place for place in self._panes if place[0] == metric and place[1] < before]:
             del self._panes[place], self._sizes[place]
 

@@ -170,11 +170,11 @@ create table sampled (          -- series of totals, as a sink of samples knows 
 create index live_samples on sampled (sink, metric) where live;
 """
 
-_LEAVERS = """
-create table leavers (          -- members of rolling sets that were last seen in a pane
-    metric integer, pane integer, epoch integer, part integer,
-    members blob not null,      -- by series (`pegel.state.leavers.pack`)
-    primary key (metric, pane, epoch, part)
+_CROWDS = """
+create table crowds (           -- members of the sets of rolling metrics; of older panes, who was last seen there
+    metric integer, pane integer, epoch integer, part integer, seq integer,
+    members blob not null,      -- sorted, then the series of each (`pegel.crowd.Crowd.pack`)
+    primary key (metric, pane, epoch, part, seq)
 ) without rowid;
 """
 
@@ -189,7 +189,7 @@ create table touched (          -- streams whose source waits until their effect
 ) without rowid;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SENDING, _IN_ORDER, _OWNERS, _TOTALS, _LEAVERS, _TOUCHED)
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SENDING, _IN_ORDER, _OWNERS, _TOTALS, _CROWDS, _TOUCHED)
 
 
 def migrate(connection: sqlite3.Connection, to: int = len(MIGRATIONS)) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from pegel.state.crowds import Crowds
 from pegel.state.members import Members
 
 TOTAL = -(2**62)
@@ -64,6 +65,7 @@ class WindowTables:
         self._connection = connection
         self._statements: dict[int, _Statements] = {}
         self.members = Members(connection)
+        self.crowds = Crowds(connection)
 
     def define(self, metric: int, parts: Sequence[Part], arrivals: int) -> None:
         """Make the table of a metric if it is new; call once per start."""
@@ -155,6 +157,7 @@ class WindowTables:
             "delete from buckets where metric = ? and pane > ? and pane < ?", (metric, TOTAL, before)
         )
         self.members.expire(metric, before)
+        self.crowds.expire(metric, before)
         return gone
 
     def forget_totals(self, metric: int, series: Sequence[int]) -> None:
@@ -183,18 +186,21 @@ class WindowTables:
     def drop(self, metric: int) -> None:
         """Delete all that is kept of a metric."""
         self._connection.execute(f"drop table if exists panes_{metric}")
-        for table in ("buckets", "runs", "leavers", "keys", "series"):
+        for table in ("buckets", "runs", "crowds", "keys", "series"):
             self._connection.execute(f"delete from {table} where metric = ?", (metric,))
         self._connection.execute("delete from metrics where id = ?", (metric,))
         self.members.forget()
+        self.crowds.forget()
 
     def settle(self) -> None:
         """The transaction is committed."""
         self.members.settle()
+        self.crowds.settle()
 
     def forget(self) -> None:
         """The transaction is undone."""
         self.members.forget()
+        self.crowds.forget()
 
 
 def _pane_row(row: tuple[Any, ...], scalars: int) -> PaneRow:
