@@ -63,6 +63,7 @@ def test_every_toml_block_is_accepted(place: str, text: str, tmp_path: Path, mon
     (tmp_path / "influx_token").write_text("t")
     config.write_text(on_this_machine(completed(text)))
     environ = {"INFLUX_URL": "http://127.0.0.1:8086", "INFLUX_TOKEN": "t", "HOSTNAME": "here", **KEYS}
+    environ |= {"S3_ACCESS_KEY": "key", "S3_SECRET_KEY": "secret"}
     load(config, environ={**environ, "CREDENTIALS_DIRECTORY": str(tmp_path)})
 
 

@@ -47,6 +47,14 @@ def test_the_first_kind_that_fits_counts() -> None:
     assert device_of(agent, devices=dict(reversed(DEVICES.items()))) == ["web"]
 
 
+def test_a_source_can_put_its_own_kinds_before_those_of_a_preset_and_switch_some_off() -> None:
+    """The preset's table is merged kind by kind, so that a new kind would be tried last: behind the browsers."""
+    agent = "MyApp/1 (like Safari)"
+    assert device_of(agent) == ["web"]
+    assert device_of(agent, first={"my_app": "MyApp"}) == ["my_app"]
+    assert device_of(agent, devices={**DEVICES, "web": []}) == ["other"]
+
+
 def test_agents_are_percent_decoded_first() -> None:
     assert device_of("Apple%20TV/1", "Apple%2520TV", "%ff%zz 100%") == ["apple_tv", "other", "other"]
 
@@ -107,10 +115,9 @@ def test_the_rows_stay_in_order() -> None:
     ("options", "sentence"),
     [
         ({"devices": {}}, "devices: write at least one kind"),
-        ({"devices": {"roku": []}}, "devices.roku: write words"),
+        ({"first": {"roku": [""]}}, "first.roku: write words"),
         ({"devices": {"roku": ["roku", ""]}}, "devices.roku: write words"),
         ({"devices": {"roku": "roku & "}}, "devices.roku: write words"),
-        ({"devices": {" ": "roku"}}, "devices: a kind of device needs a name"),
         ({"into": "device type"}, "into: .* is no name for a column"),
     ],
 )

@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 from pegel.config import load
+from pegel.enrichers.device import Device
 from pegel.metrics.definition import Metric
 from pegel.samples.cdn77_traffic import PROFILES, Traffic
 from presets import cdn77_oracle as oracle
@@ -129,9 +130,10 @@ def test_more_can_be_switched_on_by_name(tmp_path: Path) -> None:
 
 
 def test_an_operator_may_edit_the_table_of_devices(tmp_path: Path) -> None:
-    loaded = plan(tmp_path, more='enrichers.device.devices = { my_player = ["MyPlayer"] }')
-    (device,) = [one for one in loaded.sources[0].enrichers if type(one).__name__ == "Device"]
-    assert "my_player" in device.devices  # type: ignore[attr-defined]
+    more = 'enrichers.device = { first = { my_player = ["MyPlayer"] }, devices = { baron_mobile = [] } }'
+    (device,) = [one for one in plan(tmp_path, more=more).sources[0].enrichers if isinstance(one, Device)]
+    assert list(device.first) == ["my_player"]
+    assert list(device.devices) == ["baron_mobile", "apple_tv", "roku", "firestick", "android_tv", "web"]
 
 
 def test_addresses_are_private(tmp_path: Path) -> None:

@@ -119,7 +119,12 @@ def _overlay(preset: Node, source: Node) -> Node:
     base = bases[0]
     if own is not None and own.value != (base.table["type"].value if "type" in base.table else None):
         base = base.only(options(SourceEntry))  # the options of another type of source mean nothing here
-    return base.under(source).without({"preset", "metrics", OPTION})
+    return base.without(_other_spellings(source)).under(source).without({"preset", "metrics", OPTION})
+
+
+def _other_spellings(source: Node) -> set[str]:
+    """What a source says in another way than its preset: a secret itself, or the file that holds it."""
+    return {key.removesuffix("_file") if key.endswith("_file") else f"{key}_file" for key in source.table}
 
 
 def _share(preset: Node, users: Sequence[Node], expansion: Expansion) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from pegel.enrichers import Enricher
@@ -31,7 +31,9 @@ class Device(Enricher):
 
     Options:
         column: Text column with the user agent.
-        devices: Entries to look for, by kind of device, in the order in which they are tried.
+        devices: Entries to look for, by kind of device, in the order in which they are tried; without any (`[]`)
+            the kind is off.
+        first: The same, tried before `devices`: what a source puts before the table of its preset.
         into: New column.
         other: The kind where none fits.
 
@@ -45,6 +47,7 @@ class Device(Enricher):
 
     column: str
     devices: Mapping[str, str | Sequence[str]]
+    first: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     into: str = "device_type"
     other: str = "other"
 
@@ -52,7 +55,11 @@ class Device(Enricher):
         check_names("into", [self.into])
         if not self.devices:
             raise ValueError('devices: write at least one kind, such as { roku = ["roku"] }')
-        self._kinds = [(kind, _entries(kind, words)) for kind, words in self.devices.items()]
+        self._kinds = [
+            (kind, _entries(f"{option}.{kind}", words))
+            for option, kinds in (("first", self.first), ("devices", self.devices))
+            for kind, words in kinds.items()
+        ]
         self._device = functools.lru_cache(_REMEMBERED)(self._find)
 
     def needs(self, columns: Columns) -> frozenset[str]:
@@ -86,12 +93,10 @@ class Device(Enricher):
         return self.other
 
 
-def _entries(kind: str, entries: str | Sequence[str]) -> Sequence[Sequence[str]]:
+def _entries(place: str, entries: str | Sequence[str]) -> Sequence[Sequence[str]]:
     """The entries of a kind, each as the words that must all be found."""
     written = [entries] if isinstance(entries, str) else list(entries)
-    if not kind.strip():
-        raise ValueError("devices: a kind of device needs a name")
     split = [entry.split(_AND) for entry in written]
-    if not split or any(not word.strip() for words in split for word in words):
-        raise ValueError(f"devices.{kind}: write words to look for; an empty one would be found everywhere")
+    if any(not word.strip() for words in split for word in words):
+        raise ValueError(f"{place}: write words to look for; an empty one would be found everywhere")
     return split
