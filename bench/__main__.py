@@ -18,7 +18,7 @@ def main() -> int:
             print(f"there is no benchmark {name}; there are {', '.join(NAMES)}", file=sys.stderr)
             return 2
         print(f"== {name}", flush=True)
-        subprocess.run([sys.executable, str(HERE / f"{name}.py"), *flags], check=True)
+        subprocess.run([sys.executable, "-m", f"bench.{name}", *flags], check=True)
     return 0
 
 

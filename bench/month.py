@@ -79,11 +79,23 @@ def month() -> Iterator[Point]:
         one = json.loads(line)
         span = SPANS.get(one["metric"].rsplit("_", 1)[-1], timedelta(minutes=1))
         sample.setdefault(span, {}).setdefault(datetime.fromisoformat(one["time"]), []).append(one)
+    yield from own()
     for span, found in sample.items():
         windows = list(found.values())
         for number in range((END - BEGIN) // span):
             for one in windows[number % len(windows)]:
                 yield point(one, BEGIN + number * span, span, number // len(windows))
+
+
+def own() -> Iterator[Point]:
+    """What a runner writes about itself each minute; it is started once a day."""
+    minute = 60 * 10**6
+    for number in range(DAYS * 1440):
+        begin = round(BEGIN.timestamp() * 1e6) + number * minute
+        since, today = divmod(number, 1440)
+        refused = number % 999 // 998
+        values = {"start_timestamp_seconds": 86400 * since, "cpu_seconds": today / 10, "config_refused": refused}
+        yield Point("pegel_runner", (("runner", "a"),), begin, begin + minute, values)
 
 
 def point(one: dict, start: datetime, span: timedelta, turn: int) -> Point:  # type: ignore[type-arg]

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from string import ascii_uppercase
 
-from dashboards.model import Json
+from dashboards.model import Json, Override
+
+
+def texts(*headings: str) -> Override:
+    """Columns that are read as they are: a text of digits is a number to Grafana, and 64496 would be 64 K."""
+    return Override(f"/^({'|'.join(headings)})$/", {"unit": "string"})
 
 
 def merged(

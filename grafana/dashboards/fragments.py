@@ -8,6 +8,18 @@ from __future__ import annotations
 
 IN_RANGE = "start: v.timeRangeStart, stop: v.timeRangeStop"
 DAY_BEFORE = "start: date.sub(d: 1d, from: v.timeRangeStart), stop: date.sub(d: 1d, from: v.timeRangeStop)"
+WHOLE = (
+    "start: date.truncate(t: date.sub(d: v.windowPeriod, from: v.timeRangeStart), unit: v.windowPeriod), "
+    "stop: date.truncate(t: v.timeRangeStop, unit: v.windowPeriod)"
+)
+WHOLE_BEFORE = (
+    "start: date.truncate(t: date.sub(d: v.windowPeriod, from: date.sub(d: 1d, from: v.timeRangeStart)), "
+    "unit: v.windowPeriod), stop: date.truncate(t: date.sub(d: 1d, from: v.timeRangeStop), unit: v.windowPeriod)"
+)
+"""Whole windows only: the sum of a part, divided by the width of all, would look like a fall at both ends of a chart.
+
+One more than is seen, so that lines come in from the left, and that a range within one window is none without a moment.
+"""
 DAY = "start: date.truncate(t: date.sub(d: 1s, from: v.timeRangeStop), unit: 1d), stop: v.timeRangeStop"
 """The day on which the chosen range ends; one that ends at midnight ends on the day before, or nothing were left."""
 
@@ -25,9 +37,13 @@ def points(measurement: str, field: str, *conditions: str, within: str = IN_RANG
     |> filter(fn: (r) => {" and ".join(wanted)})"""
 
 
-def last_days(count: int) -> str:
+def last_days(count: int, stop: str = "v.timeRangeStop") -> str:
     """Whole days up to the end of the chosen range: what a day or a week looks like needs more than some hours."""
-    return f"start: date.truncate(t: date.sub(d: {count}d, from: v.timeRangeStop), unit: 1d), stop: v.timeRangeStop"
+    return f"start: date.truncate(t: date.sub(d: {count}d, from: v.timeRangeStop), unit: 1d), stop: {stop}"
+
+
+LAST_HOUR = "date.truncate(t: v.timeRangeStop, unit: 1h)"
+"""Where the newest hour that is over ends."""
 
 
 def biggest(count: int, *labels: str) -> str:

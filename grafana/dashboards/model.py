@@ -238,6 +238,8 @@ class Dashboard:
         start: Beginning of the time range when it is opened.
         refresh: How often it asks again.
         now_delay: How much later data is complete than now.
+        timezone: `browser`: that of the reader; `utc` where a panel has a point for each day of ours, since Grafana
+            begins days where the reader's begin.
     """
 
     uid: str
@@ -251,3 +253,4 @@ class Dashboard:
     start: str = "now-6h"
     refresh: str = "1m"
     now_delay: str = ""
+    timezone: Literal["browser", "utc"] = "browser"

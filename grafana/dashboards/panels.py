@@ -7,7 +7,6 @@ from typing import Any
 from dashboards.model import FLUX, INFLUXQL, PROMETHEUS, Json, Panel, Source, Target
 
 LEGEND: dict[str, Json] = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
-LEGEND_TABLE: dict[str, Json] = {"displayMode": "table", "placement": "right", "showLegend": True, "calcs": ["sum"]}
 
 
 def promql(
@@ -96,39 +95,6 @@ def bargauge(**panel: Any) -> Panel:
     return Panel(kind="bargauge", options=options, **({"width": 8, "height": 11, "minimum": 0} | panel))
 
 
-def barchart(*, category: str, stack: str = "none", **panel: Any) -> Panel:
-    """Bars for each row of a table; `category` is the column that names them."""
-    custom: dict[str, Json] = {"fillOpacity": 80, "lineWidth": 1, **panel.pop("custom", {})}
-    options: dict[str, Json] = {
-        "xField": category,
-        "orientation": "auto",
-        "stacking": stack,
-        "showValue": "auto",
-        "barWidth": 0.9,
-        "groupWidth": 0.7,
-        "fullHighlight": False,
-        "xTickLabelRotation": 0,
-        "xTickLabelSpacing": 100,
-        "legend": LEGEND,
-        "tooltip": {"mode": "multi", "sort": "desc"},
-        **panel.pop("options", {}),
-    }
-    return Panel(kind="barchart", custom=custom, options=options, **({"width": 12, "height": 9} | panel))
-
-
-def piechart(**panel: Any) -> Panel:
-    """Shares of a whole with few parts, each with its name and its percentage."""
-    options: dict[str, Json] = {
-        "pieType": "donut",
-        "displayLabels": ["name", "percent"],
-        "legend": {**LEGEND, "values": ["value", "percent"]},
-        "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
-        "tooltip": {"mode": "single", "sort": "none"},
-        **panel.pop("options", {}),
-    }
-    return Panel(kind="piechart", options=options, **({"width": 8, "height": 9} | panel))
-
-
 def state_timeline(**panel: Any) -> Panel:
     """Which state each series was in, and when; states have words, so give `levels` with `words`, or `texts`."""
     custom: dict[str, Json] = {"fillOpacity": 75, "lineWidth": 0, **panel.pop("custom", {})}
@@ -142,20 +108,3 @@ def state_timeline(**panel: Any) -> Panel:
         **panel.pop("options", {}),
     }
     return Panel(kind="state-timeline", custom=custom, options=options, **({"width": 24, "height": 6} | panel))
-
-
-def heatmap(**panel: Any) -> Panel:
-    """Buckets over time (a histogram's), the fuller the darker."""
-    options: dict[str, Json] = {
-        "calculate": False,
-        "cellGap": 1,
-        "color": {"mode": "scheme", "scheme": "Oranges", "steps": 64, "exponent": 0.5, "fill": "dark-orange"},
-        "exemplars": {"color": "rgba(255,0,255,0.7)"},
-        "filterValues": {"le": 1e-9},
-        "legend": {"show": True},
-        "rowsFrame": {"layout": "auto"},
-        "tooltip": {"mode": "single", "showColorScale": True, "yHistogram": False},
-        "yAxis": {"axisPlacement": "left", "reverse": False},
-        **panel.pop("options", {}),
-    }
-    return Panel(kind="heatmap", options=options, **({"width": 12, "height": 9} | panel))

@@ -34,7 +34,7 @@ def render(dashboard: Dashboard) -> Object:
         "graphTooltip": 1,
         "time": {"from": dashboard.start, "to": "now"},
         "timepicker": picker,
-        "timezone": "browser",
+        "timezone": dashboard.timezone,
         "refresh": dashboard.refresh,
         "links": [_top_link(link) for link in dashboard.links],
         "templating": {"list": [_variable(variable) for variable in dashboard.variables]},
@@ -201,17 +201,21 @@ def _link(link: Link) -> Object:
 
 
 def _top_link(link: Link) -> Object:
-    """In the bar; it takes the time range along by itself."""
+    """In the bar; it takes the time range along by itself, and only the variables that it names.
+
+    All of them would be too many: two dashboards may mean different things by one name.
+    """
+    chosen = "&".join(f"${{{name}:queryparam}}" for name in link.variables)
     return {
         "title": link.title,
         "type": "link",
         "icon": "dashboard" if link.url.startswith("/") else "doc",
         "tooltip": link.title,
-        "url": link.url,
+        "url": f"{link.url}?{chosen}" if chosen else link.url,
         "tags": [],
         "asDropdown": False,
         "targetBlank": not link.url.startswith("/"),
-        "includeVars": bool(link.variables),
+        "includeVars": False,
         "keepTime": link.url.startswith("/"),
     }
 
@@ -263,6 +267,9 @@ def _annotation(annotation: Annotation) -> Object:
         "datasource": _source(annotation.target.source),
     }
     if annotation.target.source.type == "prometheus":
-        return {**made, "expr": annotation.target.text, "titleFormat": annotation.name, "textFormat": annotation.text}
+        # Some versions of the data source look for the query in the one place, some in the other.
+        asked: Object = {"refId": "Anno", "expr": annotation.target.text, "interval": "", "range": True}
+        texts: Object = {"titleFormat": annotation.name, "textFormat": annotation.text}
+        return {**made, **texts, "expr": annotation.target.text, "target": asked}
     target: Object = {"refId": "Anno", "query": annotation.target.text}
     return {**made, "target": target, "mappings": {"text": {"source": "field", "value": annotation.text or "text"}}}

@@ -49,10 +49,12 @@ class Asked:
 
     Attributes:
         headers: By lower-case name.
+        client: Address that it came from.
     """
 
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
+    client: str = ""
 
 
 @dataclass(frozen=True)

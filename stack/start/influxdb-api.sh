@@ -15,9 +15,10 @@ as_user() {
     printf 'user = "%s:%s"\n' "$1" "$(json "$2")" >"$work/$3"
 }
 
+# Whether the API is there, within two minutes. The page /health of later versions says so too early.
 answers() {
-    curl --silent --output "$work/answer" --retry 120 --retry-delay 1 --retry-max-time 120 --retry-all-errors \
-        --fail "$url/health"
+    curl --silent --output "$work/answer" --max-time 20 --retry 120 --retry-delay 1 --retry-max-time 120 \
+        --retry-all-errors --fail "$url/api/v2/setup"
 }
 
 # ask PATH [NAME=VALUE...] [somebody]: GET; the status is in $status, the answer in a file.

@@ -2,8 +2,8 @@
 # Makes what is missing in a running InfluxDB 2: user, buckets, tokens, the user of the v1 interface, tasks.
 #
 # Nothing is written where all is there. The plain text of a token exists only in the answer that makes it (the server
-# keeps a hash), so it goes into its file at once; where that file is lost or refused, the token is made anew and the
-# old one deleted. What a person has made beside all this is left alone.
+# keeps a hash), so it goes into its file at once; where that file is lost or refused, or a bucket has another id since,
+# the token is made anew and the old one deleted. What a person has made beside all this is left alone.
 set -eu
 start=$(dirname "$0")
 # shellcheck source=secrets.sh
@@ -18,7 +18,9 @@ org=${INFLUX_ORG:-pegel}
 main() {
     umask 077
     as_token "$(cat "$OPERATOR_TOKEN_FILE")" operator
-    answers || fail "InfluxDB did not answer within two minutes; what does its log say?"
+    until answers; do
+        say "InfluxDB has not answered for two minutes: it opens much data, or its log says what is wrong; still waiting"
+    done
     set_up
     ask /api/v2/orgs "org=$org"
     if [ "$status" = 401 ]; then
@@ -64,6 +66,7 @@ bucket() {
     elif kept=$(number_of everySeconds) && [ "${kept:-0}" != "$keeps" ]; then
         tell PATCH "/api/v2/buckets/$found" "{$rules}"
         answered 200 "retention of bucket $1"
+        say "InfluxDB: bucket $1 keeps its data for $2 from now on (0s: for ever); what is older is deleted"
     fi
     echo "$found"
 }
@@ -79,37 +82,52 @@ may() {
     echo "{\"action\": \"$1\", \"resource\": {\"type\": \"buckets\", \"id\": \"$2\", \"orgID\": \"$org_id\"}}"
 }
 
+# rights PERMISSIONS: a number in the description of who has them; another one means that he should have others.
+rights() {
+    printf '%s' "$1" | cksum | cut -d ' ' -f 1
+}
+
 # token NAME GROUP PERMISSIONS: a token in a file that its group may read.
 token() {
-    ! accepted "$tokens/$1" || return 0
+    described="stack: $1 $(rights "$3")"
     ask /api/v2/authorizations "orgID=$org_id"
     answered 200 "tokens"
-    for old in $(ids_with "stack: $1"); do
+    former=$(ids_with "stack: $1\( [0-9]*\)\{0,1\}")
+    if [ -n "$(ids_with "$described")" ] && accepted "$1"; then
+        return
+    fi
+    for old in $former; do
         tell DELETE "/api/v2/authorizations/$old"
         answered 204 "old token $1"
-        say "InfluxDB: the file of token $1 was lost or refused, it is made anew; restart who has read the old one"
+        say "InfluxDB: token $1 was lost, refused or has other rights, it is made anew; restart who has read the old one"
     done
-    tell POST /api/v2/authorizations "{\"orgID\": \"$org_id\", \"description\": \"stack: $1\", \"permissions\": [$3]}"
+    tell POST /api/v2/authorizations "{\"orgID\": \"$org_id\", \"description\": \"$described\", \"permissions\": [$3]}"
     answered 201 "token $1"
     keep "$(text_of token)" "$tokens/$1" 440 "$2"
 }
 
-# accepted FILE: whether the token in it is one of this server.
+# accepted NAME: whether the token in this file is one of this server. An error of the server says nothing about that.
 accepted() {
-    [ -s "$1" ] || return 1
-    as_token "$(cat "$1")" somebody
+    [ -s "$tokens/$1" ] || return 1
+    as_token "$(cat "$tokens/$1")" somebody
     ask /api/v2/buckets limit=1 somebody
-    [ "$status" = 200 ]
+    [ "$status" != 401 ] || return 1
+    answered 200 "token $1"
 }
 
 # version1_user NAME GROUP PERMISSIONS: a user of the v1 interface; his password is in NAME-v1-password.
 version1_user() {
-    file=$tokens/$1-v1-password
+    file=$tokens/$1-v1-password described="stack: $1 $(rights "$3")"
     ask /private/legacy/authorizations "orgID=$org_id" "token=$1"
     [ "$status" = 404 ] || answered 200 "user $1 of the v1 interface"
     user=$(first_id)
+    if [ -n "$user" ] && [ -z "$(ids_with "$described")" ]; then
+        tell DELETE "/private/legacy/authorizations/$user"
+        answered 204 "user $1 of the v1 interface"
+        user=
+    fi
     if [ -z "$user" ]; then
-        tell POST /private/legacy/authorizations "{\"orgID\": \"$org_id\", \"token\": \"$1\", \"description\": \"stack: $1\", \"permissions\": [$3]}"
+        tell POST /private/legacy/authorizations "{\"orgID\": \"$org_id\", \"token\": \"$1\", \"description\": \"$described\", \"permissions\": [$3]}"
         answered 201 "user $1 of the v1 interface"
         user=$(first_id)
     elif accepted_by_version1 "$1" "$file"; then

@@ -12,5 +12,9 @@ export OPERATOR_TOKEN_FILE ADMIN_PASSWORD_FILE
 
 say "InfluxDB: its user is admin; the password of the first start:"
 say "    docker compose exec influxdb cat $ADMIN_PASSWORD_FILE"
-(sh "$start/influxdb-bootstrap.sh" && : >/tmp/bootstrapped) &
+(
+    # It writes only what is missing, so a server that was too busy for it is asked again.
+    until sh "$start/influxdb-bootstrap.sh"; do sleep 15; done
+    : >/tmp/bootstrapped
+) &
 exec /entrypoint.sh "$@"

@@ -13,6 +13,11 @@ say() {
 # secret NAME DIRECTORY: print the path of its file, which is made in DIRECTORY where the operator gave none.
 secret() {
     own=$own_secrets/$1
+    if [ -d "$own_secrets" ] && [ ! -x "$own_secrets" ]; then
+        say "the directory of your own secrets cannot be entered by user $(id -u), so nobody knows whether $1 is there;" \
+            "let others enter it and close the directory above"
+        return 1
+    fi
     if [ -e "$own" ] && [ ! -r "$own" ]; then
         say "your own secret $1 cannot be read by user $(id -u); let others read the file and close the directory above"
         return 1
@@ -29,8 +34,20 @@ secret() {
     echo "$2/$1"
 }
 
+# Of all three kinds: InfluxDB takes no password without, and one in a thousand has no digit.
 random() {
-    LC_ALL=C tr -dc 'A-Za-z0-9' </dev/urandom | head -c 40
+    made=
+    until [ "${#made}" = 40 ] && has lower && has upper && has digit; do
+        made=$(LC_ALL=C tr -dc 'A-Za-z0-9' </dev/urandom | head -c 40)
+    done
+    echo "$made"
+}
+
+has() {
+    case $made in
+    *[[:$1:]]*) ;;
+    *) return 1 ;;
+    esac
 }
 
 # keep TEXT FILE MODE [GROUP]: write a file that is complete or not there, and never readable for more than it may be.
@@ -41,6 +58,9 @@ keep() {
         printf '%s\n' "$1" >"$2.new"
         [ -z "${4:-}" ] || chgrp "$4" "$2.new"
         chmod "$3" "$2.new"
+        # What is opened by it keeps it at once; a power cut must not leave an empty file here, and so another secret.
+        sync
         mv "$2.new" "$2"
+        sync
     )
 }

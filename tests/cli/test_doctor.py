@@ -19,6 +19,8 @@ from pegel.cli import app
 from pegel.cli.doctor_looks import Finding, Machine, looks
 from pegel.cli.rights import Rights
 from pegel.config import check
+from pegel.pipeline import Runner
+from pegel.state.bulletin import Bulletin
 
 CONFIG = """
 [runner]
@@ -57,7 +59,7 @@ class Hospital:
         self.forbidden: set[tuple[Path, int]] = set()
         (folder / "mounts").write_text("/dev/sda1 / ext4 rw 0 0\n")
         self.machine = Machine(
-            rights=Rights(os.geteuid(), self._allowed),
+            rights=Rights(os.geteuid(), self._allowed, contained=False),
             clock=FakeClock(self.log.stat().st_mtime + 60),
             statvfs=self._disk(),
             clock_is_set=lambda: True,
@@ -134,6 +136,20 @@ def test_a_directory_that_may_not_be_passed_is_named_rather_than_the_log_behind_
     assert f":rX {hospital.log.parent}" in found.advice
 
 
+def test_in_a_container_the_remedy_is_one_of_its_host(hospital: Hospital) -> None:
+    """There is no setfacl in the image and no user of that name on the host: both were advised, and helped nobody."""
+    hospital.machine = replace(hospital.machine, rights=Rights(os.geteuid(), hospital._allowed, contained=True))
+    host = f"on the host, as root, for the directory that is mounted here: setfacl -R -m u:{os.geteuid()}:rX DIRECTORY"
+    for closed, mode, right in ((hospital.log, 0o640, os.R_OK), (hospital.log.parent, 0o750, os.X_OK)):
+        hospital.forbidden = {(closed, right)}
+        closed.chmod(mode & 0o700)
+        assert hospital.problem().advice.startswith(host)
+        if os.geteuid() == 0:
+            closed.chmod(mode)
+            os.chown(closed, -1, 4)
+            assert f'group_add: ["4"]; or {host}' in hospital.problem().advice
+
+
 def test_a_log_of_a_speed_test_server_that_is_missing_comes_with_the_setting_that_makes_it(hospital: Hospital) -> None:
     found = hospital.problem(path=hospital.folder / "ooklaserver-access.log")
     assert "logging.loggers.access" in found.advice
@@ -153,7 +169,7 @@ def test_a_state_that_others_may_read_or_that_is_somebody_elses_is_a_problem(hos
     hospital.state.chmod(0o755)
     assert hospital.problem().advice == f"chmod 700 {hospital.state}"
     hospital.state.chmod(0o700)
-    hospital.machine = replace(hospital.machine, rights=Rights(4242, hospital._allowed))
+    hospital.machine = replace(hospital.machine, rights=Rights(4242, hospital._allowed, contained=False))
     assert "belongs to" in hospital.problem().sentence
 
 
@@ -199,6 +215,34 @@ def test_the_unit_says_with_whose_eyes_to_look(hospital: Hospital) -> None:
     assert "runs it as somebody" in said[0]
     assert "sudo -u somebody pegel doctor" in said[1]
     assert "the unit may write to /var/lib/pegel, and the state is" in said[2]
+
+
+def test_a_state_that_cannot_be_read_keeps_the_flow_from_being_followed(hospital: Hospital) -> None:
+    (hospital.state / "state.db").write_text("no database")
+    [flow] = [one for one in hospital.findings() if one.part == "flow"]
+    assert flow.level == "problem"
+    assert flow.sentence.startswith("how far the numbers come cannot be said: ")
+    hospital.forbidden.add((hospital.state, os.R_OK))
+    [flow] = [one for one in hospital.findings() if one.part == "flow"]
+    assert flow.level == "note", "that it is closed is told as a problem of its own"
+
+
+def test_a_configuration_that_only_the_state_refuses_is_a_problem(hospital: Hospital) -> None:
+    """Its file is fine: without this the operator would look everywhere else."""
+    hospital.findings()
+    plan = check(hospital.folder / "config.toml").plan
+    assert plan is not None
+    runner = Runner(plan, clock=hospital.machine.clock)
+    runner.open()
+    said = Bulletin(hospital.state, hospital.machine.clock)
+    said.begin("service")
+    said.tell({("config", ""): ("source other is new; say renamed_from", False)}, ())
+    try:
+        [found] = [one for one in hospital.findings() if one.part == "config" and one.level == "problem"]
+    finally:
+        runner.close()
+    assert "goes on with the former one: source other is new" in found.sentence
+    assert {one.level for one in hospital.findings() if one.part == "config"} == {"ok"}, "nothing runs that refuses it"
 
 
 def test_the_exit_code_is_the_verdict_and_json_has_the_findings(hospital: Hospital) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from pegel.cli.preview import collect
 from pegel.config import load
+from pegel.state import bulletin
 from sinks.influx_server import TOKEN, FakeInflux
 
 CONFIG = """
@@ -80,6 +81,26 @@ def points(place: Path, metric: str = "hits") -> dict[str, dict[str, int]]:
     path = place / "points.ndjson"
     lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     return {point["time"]: point["values"] for point in lines if point["metric"] == metric}
+
+
+def refused(place: Path) -> str:
+    """Why the running process says that it does not run the configuration that is there."""
+    said = bulletin.read(place / "state")
+    return "".join(one.sentence for one in said.troubles if one.kind == "config") if said else ""
+
+
+@pytest.mark.usefixtures("running")
+def test_a_configuration_that_the_state_refuses_is_no_secret_either(place: Path) -> None:
+    """It passes `pegel check`, so nothing else would tell the operator that the old one goes on."""
+    write(place, 0, "u")
+    wait(lambda: (place / "state" / "runner.json").exists() and not refused(place))
+    wait(lambda: "at byte" in run("status").stdout)
+    config = place / "config.toml"
+    config.write_text(config.read_text().replace('name = "log"', 'name = "other"'))
+    wait(lambda: "renamed_from" in refused(place))
+    status = run("status")
+    assert status.returncode == 1
+    assert "config: the changed one is refused since" in status.stdout
 
 
 def wait(until: Callable[[], bool]) -> None:
@@ -167,9 +188,11 @@ def test_a_changed_configuration_is_loaded_and_a_bad_one_is_not(place: Path, run
     running.send_signal(signal.SIGHUP)
     write(place, 4, "u")
     wait(lambda: len(points(place)) == 2)
+    wait(lambda: "config.toml:1" in refused(place))
     (place / "config.toml").write_text(CONFIG.format(metric="visits"))
     running.send_signal(signal.SIGHUP)
     wait(lambda: "2026-03-03T12:04:00Z" in points(place))  # removed: its open window is sent as it is
+    wait(lambda: not refused(place))
     write(place, 6, "u", "u")
     write(place, 8, "u")
     wait(lambda: points(place, "visits") == {"2026-03-03T12:06:00Z": {"n": 2, "users": 1}})

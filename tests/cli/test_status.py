@@ -69,6 +69,15 @@ def test_between_two_runs_all_is_on_one_screen() -> None:
     assert len(out.splitlines()) < 24
 
 
+def test_a_runner_without_sources_says_so(place: Path) -> None:
+    """The stack begins like that: its screen had holes where the reader looks for the first line."""
+    (place / "config.toml").write_text("[[sinks]]\ntype = 'file'\npath = 'points.ndjson'\nmetrics = ['pegel_*']\n")
+    pegel("run", "--once")
+    out = pegel("status")[1]
+    assert "source   none is configured" in out
+    assert "\n\n\n" not in out
+
+
 def test_what_was_rejected_and_what_is_unread_is_shown(place: Path) -> None:
     pegel("run", "--once")
     with (place / "app.log").open("a") as log:

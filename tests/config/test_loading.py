@@ -161,6 +161,11 @@ def test_what_would_do_nothing_is_a_warning(folder: Folder) -> None:
     ]
 
 
+def test_a_configuration_that_begins_with_its_sinks_is_fine(folder: Folder) -> None:
+    """The one of the stack watches itself until somebody adds a source; a warning there would be the first thing seen."""
+    assert folder.warnings("[[sinks]]\ntype = 'stdout'\nmetrics = ['*', 'pegel_*']\n") == []
+
+
 def test_options_of_the_outbox_and_of_the_sink_do_not_meet(folder: Folder) -> None:
     """`max_age` means one thing for the store and another for what waits to be sent to it."""
     sink = "\n[[sinks]]\ntype = 'local'\nmax_age = '7d'\noutbox = { max_age = '1h', when_full = 'drop_oldest' }\n"

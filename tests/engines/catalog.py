@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.recipes import HERE, DebianPackages, GoProgram, GoWithRust, NodeModule, Recipe
+from engines.recipes import HERE, DebianPackages, DebianTools, GoProgram, GoWithRust, NodeModule, Recipe
 from engines.store import home
 
 
@@ -87,6 +87,13 @@ ENGINES = {
             ),
         ),
         Engine(
+            "influxdb1",
+            "1.6.7",
+            "usr/bin/influxd",
+            ("version", r"InfluxDB v?1\.[678]"),
+            DebianPackages(["influxdb"], suite="trixie"),
+        ),
+        Engine(
             "dashboard-checks",
             f"13.2.3-{digest(HERE / 'node')}",
             "check.cjs",
@@ -101,11 +108,47 @@ ENGINES = {
             GoProgram("github.com/versity/versitygw/cmd/versitygw@v1.8.0"),
         ),
         Engine(
+            "grafana-display",
+            f"13.2.3-{digest(HERE / 'display')}",
+            "shown.cjs",
+            ("--version", r"@grafana/data 13\."),
+            NodeModule("display"),
+        ),
+        Engine(
             "logrotate",
             release(),
             "usr/sbin/logrotate",
             ("--version", r"logrotate 3\."),
             DebianPackages(["logrotate"]),
+        ),
+        Engine(
+            "docker",
+            release(),
+            "bin/dockerd",
+            ("--version", r"Docker version (2[0-9]|[3-9][0-9])\."),
+            DebianTools(
+                packages=["docker.io", "iptables"],
+                where_known=["docker-cli"],
+                programs={
+                    "dockerd": ["usr/sbin/dockerd"],
+                    "docker": ["usr/bin/docker"],
+                    "iptables": ["usr/sbin/xtables-nft-multi", "iptables"],
+                    "ip6tables": ["usr/sbin/xtables-nft-multi", "ip6tables"],
+                },
+                takes="half a minute, 250 MB",
+                for_root=True,
+            ),
+        ),
+        Engine(
+            "debootstrap",
+            release(),
+            "bin/debootstrap",
+            ("--version", r"debootstrap 1\."),
+            DebianTools(
+                packages=["debootstrap", "debian-archive-keyring"],
+                programs={"debootstrap": ["usr/sbin/debootstrap"]},
+                for_root=True,
+            ),
         ),
         Engine(
             "compose",

@@ -61,7 +61,12 @@ def substituted(flux: str, look: Look, bucket: str) -> str:
 
 def _chosen(look: Look, name: str, form: str | None) -> str:
     chosen = look.variables[name]
-    return chosen if form != "regex" or chosen == ".*" else re.sub(r"[\\^$*+?.()|\[\]{}/]", r"\\\g<0>", chosen)
+    return pattern(chosen) if form == "regex" else chosen
+
+
+def pattern(chosen: str) -> str:
+    """What is chosen as a regular expression; all of it is one already."""
+    return chosen if chosen == ".*" else re.sub(r"[\\^$*+?.()|\[\]{}/]", r"\\\g<0>", chosen)
 
 
 def _time(moment: datetime) -> str:

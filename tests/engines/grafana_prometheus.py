@@ -19,6 +19,10 @@ SCRAPE = 15
 """Seconds between two scrapes, as the data source is told."""
 
 
+SECONDS = {"": 0, "1m": 60, "1h": 3600, "1d": 86400}
+"""Intervals that panels have."""
+
+
 @dataclass(frozen=True)
 class Look:
     """What a reader looks at.
@@ -29,6 +33,7 @@ class Look:
         step: Seconds between two points.
         scrape: Seconds between two scrapes.
         variables: What is chosen.
+        offset: Seconds that the dashboard's time zone is ahead of UTC: where its days begin, steps of a day do.
     """
 
     begin: float
@@ -36,6 +41,11 @@ class Look:
     step: int = 60
     scrape: int = SCRAPE
     variables: Mapping[str, str] = field(default_factory=dict)
+    offset: int = 0
+
+    def aligned(self, moment: float) -> float:
+        """The step at or before a moment."""
+        return (moment + self.offset) // self.step * self.step - self.offset
 
 
 @dataclass(frozen=True)
@@ -46,11 +56,13 @@ class Query:
         expression: As it is written.
         legend: What a series of it is called.
         instant: Whether it is asked at the end of the time range alone.
+        least: The least seconds between two points, if its panel says so.
     """
 
     expression: str
     legend: str = ""
     instant: bool = False
+    least: int = 0
 
 
 def queries(uid: str) -> dict[str, Query]:
@@ -61,7 +73,8 @@ def queries(uid: str) -> dict[str, Query]:
         targets = panel.get("targets", [])
         for target in targets:
             name = panel["title"] + (f" {target['refId']}" if len(targets) > 1 else "")
-            found[name] = Query(target["expr"], target["legendFormat"], target["instant"])
+            least = SECONDS[panel.get("interval", "")]
+            found[name] = Query(target["expr"], target["legendFormat"], target["instant"], least)
     for annotation in document["annotations"]["list"]:
         found[f"@{annotation['name']}"] = Query(annotation["expr"], annotation["textFormat"])
     return found
@@ -89,8 +102,7 @@ def ask(server: Prometheus, query: Query, look: Look) -> list[Series]:
     text = substituted(query.expression, look)
     if query.instant:
         return server.query(text, look.end)
-    begin = look.begin // look.step * look.step
-    return server.query_range(text, begin, look.end // look.step * look.step, look.step)
+    return server.query_range(text, look.aligned(look.begin), look.aligned(look.end), look.step)
 
 
 def lines(server: Prometheus, query: Query, look: Look) -> dict[str, dict[float, float]]:

@@ -6,9 +6,6 @@ import csv
 import gzip
 import io
 import json
-import re
-import subprocess
-import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +13,8 @@ from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+
+from engines.listening import Listening
 
 ORG = "pegel"
 
@@ -26,7 +25,7 @@ Key = tuple[str, str, tuple[tuple[str, str], ...]]
 EVERYTHING = "|> range(start: 1970-01-01T00:00:01Z, stop: 2200-01-01T00:00:00Z)"
 """A Flux range over all times."""
 
-_START_TIMEOUT = 30.0
+_PORT = r'Listening.*\bport"?[=:] ?(\d+)'
 
 
 @dataclass(frozen=True)
@@ -54,41 +53,16 @@ class Server:
 
     def __init__(self, program: Path, directory: Path, *options: str) -> None:
         self.operator = ""
-        self._lines: list[str] = []
-        self._listening = threading.Event()
-        self._process = subprocess.Popen(
-            [
-                str(program),
-                "--reporting-disabled",
-                "--http-bind-address=127.0.0.1:0",
-                f"--bolt-path={directory / 'influxd.bolt'}",
-                f"--engine-path={directory / 'engine'}",
-                *options,
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=directory,
-            env={"HOME": str(directory), "PATH": "/usr/bin:/bin"},
-        )
-        self._port = 0
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        self._listening.wait(_START_TIMEOUT)
-        if not self._port:
-            self.stop()
-            raise RuntimeError("influxd does not listen:\n" + "".join(self._lines[-20:]))
+        command = [
+            str(program),
+            "--reporting-disabled",
+            "--http-bind-address=127.0.0.1:0",
+            f"--bolt-path={directory / 'influxd.bolt'}",
+            f"--engine-path={directory / 'engine'}",
+            *options,
+        ]
+        self._running = Listening(command, directory, _PORT, "Listening")
         self._set_up()
-
-    def _read(self) -> None:
-        """Empty the pipe for as long as the process lives; the log says the port that it got."""
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._lines = [*self._lines[-200:], line]
-            if "Listening" in line and (found := re.search(r'port"?[=:] ?(\d+)', line)):
-                self._port = int(found[1])
-                self._listening.set()
-        self._listening.set()
 
     def _set_up(self) -> None:
         setup = {"username": "operator", "password": "a long password", "org": ORG, "bucket": "first"}
@@ -98,34 +72,26 @@ class Server:
 
     @property
     def address(self) -> tuple[str, int]:
-        return ("127.0.0.1", self._port)
+        return ("127.0.0.1", self._running.port)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return self._running.url
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self._running.pid
 
     def stop(self) -> None:
         """End the process, gently."""
-        self._process.terminate()
-        try:
-            self._process.wait(20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._reader.join()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        self._running.stop()
 
     def request(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None, token: str = ""
     ) -> Reply:
         """One request on a connection of its own."""
         sent = {**({"Authorization": f"Token {token}"} if token else {}), **(headers or {})}
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=120)
+        connection = HTTPConnection(*self.address, timeout=120)
         try:
             connection.request(method, path, body, sent)
             response = connection.getresponse()

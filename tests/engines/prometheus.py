@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-_START_TIMEOUT = 30.0
+from engines.listening import START_TIMEOUT, Listening
+
+_ADDRESS = r"Listening on.* address=\S*:(\d+)"
 
 QUIET = "global: {scrape_interval: 1h}\n"
 """A configuration that scrapes nothing."""
@@ -33,97 +32,7 @@ class Series:
         return self.samples[-1][1]
 
 
-class _Listening:
-    """A server of a test: its port is read from its log, it is ended by its own pid."""
-
-    def __init__(self, command: Sequence[str], directory: Path, ready: str) -> None:
-        self._lines: list[str] = []
-        self._known = threading.Event()
-        self._never = threading.Event()
-        self._ready = ready
-        self.port = 0
-        self._process = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=directory,
-            env={"PATH": "/usr/bin:/bin", "HOME": str(directory)},
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        self._known.wait(_START_TIMEOUT)
-        if not self.port:
-            self.stop()
-            raise RuntimeError(f"{command[0]} does not listen:\n" + "".join(self._lines[-20:]))
-
-    def _read(self) -> None:
-        """Empty the pipe for as long as the process lives."""
-        assert self._process.stdout is not None
-        port = 0
-        for line in self._process.stdout:
-            self._lines = [*self._lines[-200:], line]
-            if found := re.search(r"Listening on.* address=\S*:(\d+)", line):
-                port = int(found[1])
-            if port and not self.port and any(self._ready in one for one in self._lines):
-                self.port = port
-                self._known.set()
-        self._known.set()
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-    @property
-    def place(self) -> tuple[str, int]:
-        """Host and port."""
-        return "127.0.0.1", self.port
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.address}"
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
-    def log(self) -> str:
-        """The last lines that it wrote."""
-        return "".join(self._lines)
-
-    def stop(self) -> None:
-        """End the process, gently."""
-        self._process.terminate()
-        try:
-            self._process.wait(20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._reader.join()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-
-    def request(
-        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
-    ) -> tuple[int, bytes]:
-        """Status and body of one request on a connection of its own."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            connection.request(method, path, body, dict(headers or {}))
-            response = connection.getresponse()
-            return response.status, response.read()
-        finally:
-            connection.close()
-
-    def page(self) -> str:
-        """Its own metrics."""
-        status, body = self.request("GET", "/metrics")
-        assert status == 200, body[:500]
-        return body.decode()
-
-
-class Prometheus(_Listening):
+class Prometheus(Listening):
     """A running Prometheus that takes remote writes, with a data directory of its own.
 
     Args:
@@ -146,7 +55,7 @@ class Prometheus(_Listening):
             "--storage.tsdb.retention.time=100y",
             *options,
         ]
-        super().__init__(command, directory, "Server is ready to receive web requests")
+        super().__init__(command, directory, _ADDRESS, "Server is ready to receive web requests")
 
     def query(self, expression: str, at: float | None = None) -> list[Series]:
         """An expression at a moment (now if none is said); a scalar is a series without labels."""
@@ -155,7 +64,7 @@ class Prometheus(_Listening):
 
     def until(self, expression: str) -> list[Series]:
         """Ask again and again until there is an answer; for what comes with the next scrape."""
-        deadline = time.monotonic() + _START_TIMEOUT
+        deadline = time.monotonic() + START_TIMEOUT
         while not (found := self.query(expression)):
             assert time.monotonic() < deadline, f"{expression} has no answer; the server said:\n{self.log}"
             self._never.wait(0.1)
@@ -189,11 +98,12 @@ class Prometheus(_Listening):
         ]
 
 
-class Pushgateway(_Listening):
+class Pushgateway(Listening):
     """A running Pushgateway."""
 
     def __init__(self, program: Path, directory: Path, *options: str) -> None:
-        super().__init__([str(program), "--web.listen-address=127.0.0.1:0", *options], directory, "Listening on")
+        command = [str(program), "--web.listen-address=127.0.0.1:0", *options]
+        super().__init__(command, directory, _ADDRESS, "Listening on")
 
     def push(self, group: str, text: str, method: str = "PUT") -> None:
         """Metrics of a group such as `job/player/instance/a`; PUT replaces the group, POST what has the same name."""

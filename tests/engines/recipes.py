@@ -1,4 +1,4 @@
-"""Ways to install an engine: a Go or Node module of ours, or a Debian package. One class per way."""
+"""Ways to install an engine: a Go or Node module of ours, or Debian packages. One class per way."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ TOOLS = {
     "cc": "a C compiler: `apt install build-essential`",
     "node": "Node 20 or newer: https://nodejs.org, or `apt install nodejs npm`",
     "npm": "npm, which comes with Node, or `apt install npm`",
+    "apt-cache": "apt-cache, which comes with apt-get",
     "apt-get": "apt-get, that is Debian or Ubuntu; elsewhere install the program itself, it is found on PATH",
     "dpkg": "dpkg, that is Debian or Ubuntu; elsewhere install the program itself, it is found on PATH",
 }
@@ -164,29 +165,89 @@ class DebianPackages(Recipe):
         return [*super().missing(path), *without_key]
 
     def install(self, directory: Path) -> None:
-        root = directory / "apt"
-        (root / "state" / "lists" / "partial").mkdir(parents=True)
-        (root / "cache" / "archives" / "partial").mkdir(parents=True)
-        (root / "status").touch()
-        (root / "apt.conf").write_text(_APT.format(root=root) + (_OTHER.format(root=root) if self.suite else ""))
-        (root / "sources.list").write_text(f"deb [signed-by={KEYRING}] {MIRROR} {self.suite} main\n")
-        environment = {**os.environ, "APT_CONFIG": str(root / "apt.conf"), "LC_ALL": "C"}
-        _run(["apt-get", "update"], root, environment)
-        _run(["apt-get", "download", *self.packages], root, environment)
-        for package in sorted(root.glob("*.deb")):
-            _run(["dpkg", "-x", str(package), str(directory)], root, environment)
-        shutil.rmtree(root)
+        _unpack(directory, self.suite, b"", ["download", *self.packages])
+
+
+@dataclass(frozen=True)
+class DebianTools(Recipe):
+    """Unpacks packages of this machine's release with all that they depend on and the machine lacks.
+
+    Each program gets a script in `bin/` that lets it find the others and its libraries, wherever they lie.
+
+    Attributes:
+        packages: Their names.
+        programs: What to start for a name: the path of a program that was unpacked, and its first words.
+        where_known: More packages, for the releases that have them.
+        takes: How long it takes, in words.
+        for_root: Whether the programs are of use to root only.
+    """
+
+    packages: Sequence[str]
+    programs: Mapping[str, Sequence[str]]
+    where_known: Sequence[str] = ()
+    takes: str = "some seconds"
+    for_root: bool = False
+    needs = ("apt-get", "apt-cache", "dpkg")
+
+    def missing(self, path: str | None = None) -> list[str]:
+        return [*super().missing(path), *(["root, who alone can start it"] if self.for_root and os.geteuid() else [])]
+
+    def install(self, directory: Path) -> None:
+        fetch = ["install", "--download-only", "--yes", "--no-install-recommends", *self.packages]
+        _unpack(directory, "", DPKG_STATUS.read_bytes(), fetch, self.where_known)
+        self.write_scripts(directory)
+
+    def write_scripts(self, directory: Path) -> None:
+        """For the programs that were unpacked; the machine has the others."""
+        (directory / "bin").mkdir(exist_ok=True)
+        for name, (place, *words) in self.programs.items():
+            if (directory / place).exists():
+                script = directory / "bin" / name
+                script.write_text(_SCRIPT.format(start=" ".join([f'"$root/{place}"', *words])))
+                script.chmod(0o755)
+
+
+def _unpack(directory: Path, suite: str, status: bytes, fetch: Sequence[str], where_known: Sequence[str] = ()) -> None:
+    """Fetch packages as `apt-get` is told to, knowing what `status` says is installed, and unpack them."""
+    root = directory / "apt"
+    (root / "state" / "lists" / "partial").mkdir(parents=True)
+    (root / "cache" / "archives" / "partial").mkdir(parents=True)
+    (root / "status").write_bytes(status)
+    (root / "apt.conf").write_text(_APT.format(root=root) + (_OTHER.format(root=root) if suite else ""))
+    (root / "sources.list").write_text(f"deb [signed-by={KEYRING}] {MIRROR} {suite} main\n")
+    environment = {**os.environ, "APT_CONFIG": str(root / "apt.conf"), "LC_ALL": "C"}
+    _run(["apt-get", "update"], root, environment)
+    known = [name for name in where_known if _run(["apt-cache", "madison", name], root, environment)]
+    _run(["apt-get", *fetch, *known], root, environment)
+    for package in sorted(root.rglob("*.deb")):
+        _run(["dpkg", "-x", str(package), str(directory)], root, environment)
+    shutil.rmtree(root)
 
 
 MIRROR = "http://deb.debian.org/debian"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 KEYRING_MISSING = f"Debian's keys in {KEYRING}: `apt install debian-archive-keyring`"
 
+DPKG_STATUS = Path("/var/lib/dpkg/status")
+
+_SCRIPT = """\
+#!/bin/sh
+root=$(dirname "$(dirname "$(realpath "$0")")")
+export PATH="$root/bin:$root/usr/sbin:$root/usr/bin:$root/sbin:$root/bin:$PATH"
+for libraries in "$root"/lib/*-linux-gnu* "$root"/usr/lib/*-linux-gnu*; do
+    [ ! -d "$libraries" ] || export LD_LIBRARY_PATH="$libraries${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}"
+    [ ! -d "$libraries/xtables" ] || export XTABLES_LIBDIR="$libraries/xtables"
+done
+[ ! -d "$root/usr/share/debootstrap" ] || export DEBOOTSTRAP_DIR="$root/usr/share/debootstrap"
+exec {start} "$@"
+"""
+
 _APT = """\
 Dir::State "{root}/state";
 Dir::State::status "{root}/status";
 Dir::Cache "{root}/cache";
 APT::Sandbox::User "";
+Debug::NoLocking "true";
 Acquire::Languages "none";
 """
 """The machine's own sources and keys, everything else in a directory of ours."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 import engines.__main__ as command
 from engines.catalog import ENGINES, Engine
-from engines.recipes import InstallError, Recipe
+from engines.recipes import DebianTools, InstallError, Recipe
 from engines.store import home, placing
 
 
@@ -100,6 +101,23 @@ def test_the_command_refuses_a_name_that_it_does_not_know(capsys: pytest.Capture
     with pytest.raises(SystemExit):
         command.main(["influxdb9"])
     assert "influxdb9" in capsys.readouterr().err
+
+
+def test_an_unpacked_program_finds_the_others_wherever_they_lie(tmp_path: Path) -> None:
+    """An engine starts a dozen programs by their names; only what the machine lacked lies here."""
+    for place, text in (("usr/sbin/engine", 'echo "$1"; helper'), ("usr/bin/helper", 'echo "helped in $HOME"')):
+        script = tmp_path / "unpacked" / place
+        script.parent.mkdir(parents=True)
+        script.write_text(f"#!/bin/sh\n{text}\n")
+        script.chmod(0o755)
+    programs = {"engine": ["usr/sbin/engine", "word"], "on-the-machine": ["usr/bin/on-the-machine"]}
+    DebianTools(packages=[], programs=programs).write_scripts(tmp_path / "unpacked")
+    (tmp_path / "unpacked").rename(tmp_path / "moved")
+    assert [path.name for path in (tmp_path / "moved" / "bin").iterdir()] == ["engine"]
+    (tmp_path / "link").symlink_to(tmp_path / "moved" / "bin" / "engine")
+    environ = {"PATH": os.environ["PATH"], "HOME": "here"}
+    done = subprocess.run([tmp_path / "link"], env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout == "word\nhelped in here\n"
 
 
 def test_what_is_built_is_pinned() -> None:

@@ -15,9 +15,11 @@ from typing import Any
 
 import pytest
 
-from engines.grafana import Frame, Look, ask, queries, substituted
+from engines.conftest import program_or_skip
+from engines.grafana import Frame, Look, ask, panels, queries, substituted
 from engines.influxdb import Bucket, Server, Value
 from engines.job import Job, ookla
+from engines.seeing import READ, Rows, of_influxdb, seen
 from presets import ookla_oracle as oracle
 
 BEGIN = datetime(2026, 3, 3, 23, 45, tzinfo=UTC)
@@ -81,12 +83,12 @@ def means(value: str, shift: timedelta = timedelta()) -> dict[str, float]:
 def per_minute(
     points: Iterator[Point], value: str, name: Callable[[Point], str], shift: timedelta = timedelta()
 ) -> Series:
-    """Sums of a window for one minute; 0 where nothing was."""
+    """Sums of a window for one minute; 0 where nothing was. One window more than is seen."""
     sums: defaultdict[str, Counter[datetime]] = defaultdict(Counter)
     for one in points:
         sums[name(one)][window(one.time)] += one.values[value]
     return {
-        line: {text(start + shift): pytest.approx(found[start] / 5) for start in windows()}
+        line: {text(start + shift): pytest.approx(found[start] / 5) for start in [BEGIN - WINDOW, *windows()]}
         for line, found in sums.items()
     }
 
@@ -224,9 +226,9 @@ def top(metric: str, limit: int, column: str, *labels: str) -> list[dict[str, ob
 
 
 def busy_hours() -> list[dict[str, object]]:
-    """23:00 UTC of a Tuesday is 0:00 of Wednesday in Berlin."""
-    first, second = (one.values["tests"] for one in golden("ookla_speedtest_hourly"))
-    return [{"hour": 0, "Wed": first}, {"hour": 1, "Wed": second}]
+    """23:00 UTC of a Tuesday is 0:00 of Wednesday in Berlin; the hour in progress is none yet."""
+    first, _ = (one.values["tests"] for one in golden("ookla_speedtest_hourly"))
+    return [{"hour": 0, "Wed": first}]
 
 
 def alone(value: object) -> Callable[[], list[dict[str, object]]]:
@@ -259,9 +261,8 @@ ROWS: dict[tuple[str, str], Callable[[], list[dict[str, object]]]] = {
 }
 """Tables and numbers, and what they must show, in any order."""
 
-ANNOTATIONS = [
-    (uid, name) for uid in ("ookla", "ookla-provider") for name in ("@Starts of the runner", "@Log rotations")
-]
+MARKED = ("@Starts of a runner", "@Changes of a configuration", "@Refused configurations", "@Log rotations")
+ANNOTATIONS = [(uid, name) for uid in ("ookla", "ookla-provider") for name in MARKED]
 
 EVERY = {(uid, name): query for uid in ("ookla", "ookla-provider") for name, query in queries(uid).items()}
 
@@ -358,6 +359,130 @@ def test_a_day_that_ends_at_midnight_is_the_day_before(filled: Bucket) -> None:
     assert lines(answer(filled, ("ookla", "Tests of the day"), midnight)) == {"st-01": {"2026-03-03T00:00:00Z": found}}
 
 
+def read(bucket: Bucket, uid: str, look: Look = LOOK) -> dict[str, Rows]:
+    """What the panels say that are read, by title."""
+    found = {}
+    for panel in panels(uid):
+        if panel["type"] in READ:
+            (letter,) = [target["refId"] for target in panel["targets"]]
+            frames = {letter: answer(bucket, (uid, panel["title"]), look)}
+            found[panel["title"]] = (panel, list(of_influxdb(frames)))
+    return seen(program_or_skip("grafana-display"), found)
+
+
+def test_a_reader_reads_words_units_and_whole_numbers(filled: Bucket) -> None:
+    """By Grafana's own library. It takes a text of digits for a number: 64496 would be read as 64 K."""
+    found = read(filled, "ookla")
+    newest = age()["st-01"][text(END)]
+    assert {title: rows for title, rows in found.items() if title in SINGLE} == {
+        title: [{"title": "st-01", "text": told}]
+        for title, told in {
+            "Is data arriving?": "yes",
+            "Age of the newest minute": f"{newest / 60:.0f} mins",
+            "Tests of the day": str(of_day("tests")["st-01"]["2026-03-04T00:00:00Z"]),
+            "Users of the day": str(of_day("users")["st-01"]["2026-03-04T00:00:00Z"]),
+            "Server errors (5xx)": str(totals("ookla_speedtest_minutely", "errors5xx").total()),
+            "Tests that were refused": f"{100 * refusals()[0] / refusals()[1]:.1f}%",
+        }.items()
+    }
+    biggest = [(row["provider"], row["asn"], str(row["tests"])) for row in in_any_order(providers_table())]
+    rows = found["Biggest providers"]
+    assert sorted((row["Provider"], row["AS number"], row["Tests"]) for row in rows) == sorted(biggest)
+    assert list(rows[0]) == ["Provider", "AS number", "Tests", "Share"]
+    assert list(found["Providers whose tests are refused"][0]) == [
+        "Provider",
+        "AS number",
+        "Refused",
+        "HI records",
+        "Share",
+    ]
+    assert found["Busy hours"] == [{"Hour": "0", "Wed": str(busy_hours()[0]["Wed"])}]
+    models = top("ookla_speedtest_device_minutely", 15, "model", "model")
+    assert found["Device models"] == [{"title": row["model"], "text": str(row["tests"])} for row in models]
+
+
+SINGLE = {
+    "Is data arriving?",
+    "Age of the newest minute",
+    "Tests of the day",
+    "Users of the day",
+    "Server errors (5xx)",
+    "Tests that were refused",
+}
+
+
+def test_an_hour_counts_when_it_is_over(filled: Bucket) -> None:
+    look = replace(LOOK, end=datetime(2026, 3, 4, 1, 2, tzinfo=UTC))
+    rows = [present(row) for frame in answer(filled, ("ookla", "Busy hours"), look) for row in frame.rows]
+    _, second = (one.values["tests"] for one in golden("ookla_speedtest_hourly"))
+    assert rows[1:] == [{"hour": 1, "Wed": second}]
+
+
+EVEN = [
+    ("ookla", "Tests per minute by provider"),
+    ("ookla", "Refused HI records per minute by status"),
+    ("ookla-provider", "Tests per minute by server A"),
+    ("ookla-provider", "Tests per minute by server B"),
+    ("ookla-provider", "HI records per minute by status"),
+]
+
+
+@pytest.mark.parametrize("which", EVEN, ids=" - ".join)
+@pytest.mark.parametrize(("before", "after"), [(0, 0), (130, 40), (1, 299), (299, 1)])
+def test_equal_minutes_are_a_level_line_to_both_ends(
+    even: Bucket, which: tuple[str, str], before: int, after: int
+) -> None:
+    """A part of a window divided by its whole width looks like the outage that the panel is for."""
+    look = replace(LOOK, begin=BEGIN + timedelta(seconds=before), end=END + timedelta(seconds=after))
+    if which[1].endswith("B"):
+        look = replace(look, begin=look.begin + DAY, end=look.end + DAY)
+    (line,) = lines(answer(even, which, look)).values()
+    assert set(line.values()) == {3}
+    assert min(line) <= text(look.begin)
+    assert max(line) >= text(look.end - 2 * WINDOW)
+
+
+@pytest.fixture(scope="module")
+def even(influxdb: Server) -> Bucket:
+    """Three tests of one provider in each minute, all refused."""
+    bucket = influxdb.bucket("even")
+    moments = [round((BEGIN + timedelta(minutes=number)).timestamp()) for number in range(-60, 90)]
+    written = [
+        line
+        for at in moments
+        for line in (
+            f"ookla_speedtest_asn_minutely,server=st-01,asn={ASN} tests=3i {at}",
+            f"ookla_speedtest_hello_minutely,server=st-01,asn={ASN},status=503 records=3i {at}",
+        )
+    ]
+    assert bucket.write("\n".join(written)).status == 204
+    return bucket
+
+
+def test_a_range_within_one_window_is_no_error(even: Bucket) -> None:
+    """Who zooms in as far as that sees nothing, and no message."""
+    look = replace(LOOK, begin=BEGIN + timedelta(seconds=10), end=BEGIN + timedelta(seconds=40))
+    for which in EVEN:
+        answer(even, which, look)
+
+
+def test_several_series_of_a_server_are_one(bucket: Bucket) -> None:
+    """A label that all metrics of a runner have makes two series of a server: none of them is the server."""
+    day, at = round(datetime(2026, 3, 4, tzinfo=UTC).timestamp()), round(END.timestamp())
+    bucket.write(
+        "\n".join(
+            [
+                f"ookla_speedtest_daily,server=st-01,site=x users=5i,tests=6i {day}",
+                f"ookla_speedtest_daily,server=st-01,site=y users=2i,tests=3i {day}",
+                f"ookla_speedtest_minutely,server=st-01,site=z tests=1i {at - 60}",
+                f"ookla_speedtest_minutely,server=st-01,site=a tests=1i {at - 600}",
+            ]
+        )
+    )
+    assert lines(answer(bucket, ("ookla", "Users of the day"))) == {"st-01": {text(END.replace(minute=0)): 7}}
+    assert lines(answer(bucket, ("ookla", "Is data arriving?"))) == {"st-01": {text(END): 60}}
+
+
 @pytest.fixture(scope="module")
 def empty(influxdb: Server) -> Bucket:
     return influxdb.bucket("nothing")
@@ -377,21 +502,34 @@ def test_a_server_that_was_not_chosen_is_not_counted(filled: Bucket) -> None:
     }
 
 
-def test_starts_and_rotations_are_marked(bucket: Bucket) -> None:
-    """As the runner writes them, if its sink asks for them."""
-    moments = [round((BEGIN + number * timedelta(minutes=1)).timestamp()) for number in range(1, 4)]
-    bucket.write(
-        "\n".join(
-            [
-                *(f"pegel_runner commits={count}i {at}" for at, count in zip(moments, (900, 7, 30), strict=True)),
-                f"pegel_noticed,source=ookla,what=rotations value=1i {moments[2]}",
-                f"pegel_noticed,source=ookla,what=truncations value=1i {moments[1]}",
-            ]
-        )
-    )
-    assert [row for frame in answer(bucket, ("ookla", "@Starts of the runner")) for row in frame.rows] == [
-        {"_time": text(BEGIN + timedelta(minutes=2)), "text": "The runner was started anew"}
+def test_what_happened_to_a_runner_is_marked(bucket: Bucket) -> None:
+    """As runners write it, if their sinks ask for it: two of them, so that each is compared with itself."""
+    moments = [BEGIN + number * timedelta(minutes=1) for number in range(1, 6)]
+    started = [1, 1, 120, 120, 240]
+    cpu = [90.5, 90.7, 91.2, 91.3, 0.2]
+    refused = [0, 1, 0, 0, 0]
+    own = [
+        f"pegel_runner,runner=a start_timestamp_seconds={start}i,cpu_seconds={used},config_refused={no}i {at}\n"
+        f"pegel_runner,runner=b start_timestamp_seconds=500i,cpu_seconds=3.1,config_refused=0i {at}\n"
+        for start, used, no, at in zip(started, cpu, refused, map(seconds, moments), strict=True)
     ]
-    assert [row for frame in answer(bucket, ("ookla", "@Log rotations")) for row in frame.rows] == [
-        {"_time": text(BEGIN + timedelta(minutes=3)), "text": "Log of ookla rotated"}
+    noticed = [
+        f"pegel_noticed,source=ookla,what=rotations,runner=a value=1i {seconds(moments[2])}\n",
+        f"pegel_noticed,source=ookla,what=truncations,runner=a value=1i {seconds(moments[1])}\n",
     ]
+    assert bucket.write("".join([*own, *noticed])).status == 204
+    assert {name: marks(bucket, name) for name in MARKED} == {
+        "@Starts of a runner": [(moments[4], "A runner was started")],
+        "@Changes of a configuration": [(moments[2], "A runner took another configuration")],
+        "@Refused configurations": [(moments[1], "A runner refused a configuration, the former one goes on")],
+        "@Log rotations": [(moments[2], "Log of ookla rotated")],
+    }
+
+
+def seconds(moment: datetime) -> int:
+    return round(moment.timestamp())
+
+
+def marks(bucket: Bucket, name: str) -> list[tuple[datetime, str]]:
+    rows = [row for frame in answer(bucket, ("ookla", name)) for row in frame.rows]
+    return [(datetime.fromisoformat(str(row["_time"])), str(row["text"])) for row in rows]

@@ -5,17 +5,20 @@ What they must answer is computed from the page in plain Python, and, where it l
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from engines.conftest import StartPrometheus, program_or_skip
+from engines.grafana import FOLDER, panels
 from engines.grafana_prometheus import Look, ask, choices, lines, numbers, openmetrics, queries, variables
 from engines.pages import GOLDEN, TARGET, Pages, Shown
-from engines.prometheus import QUIET, Prometheus, blocks
+from engines.prometheus import QUIET, Prometheus, Series, blocks
+from engines.seeing import of_prometheus, read_from_prometheus, seen
 
 UID = "ookla-prometheus"
 BEGIN = 1_772_581_500
@@ -39,12 +42,17 @@ ASN = "ookla_speedtest_asn_minutely_tests"
 HELLO = "ookla_speedtest_hello_minutely_records"
 
 
+def fetched(times: Iterable[float]) -> Iterator[tuple[str, Mapping[str, str], float, float]]:
+    """What is on every page of a runner."""
+    return (("pegel_runner_commits", TARGET, time, 7.0) for time in times)
+
+
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """A server that has scraped the page. A series that left it is gone at once, as if it had been told."""
     directory = tmp_path_factory.mktemp("pages")
     age = ("pegel_source_watermark_age_seconds", {"source": "ookla", **TARGET}, END - 5.0, 30.0)
-    blocks(program_or_skip("promtool"), openmetrics(iter([*PAGES.samples(), age])), directory)
+    blocks(program_or_skip("promtool"), openmetrics(iter([*PAGES.samples(), *fetched(PAGES.times), age])), directory)
     server = Prometheus(program_or_skip("prometheus"), directory, QUIET, "--query.lookback-delta=16s")
     yield server
     server.stop()
@@ -158,7 +166,7 @@ def refused_share() -> dict[str, Any]:
 NUMBERS: dict[str, tuple[Look, Callable[[], dict[str, Any]]]] = {
     # the last minute left the page after 0:18, and the query looks once a minute
     "Is data arriving?": (LOOK, lambda: {"st-01": 128.0}),
-    "Age of the newest record": (LOOK, lambda: {"ookla": 30.0}),
+    "Age of the newest record": (LOOK, lambda: {"ookla on runner:9464": 30.0}),
     "Tests of the last day": (LOOK, lambda: {"st-01": of_day("tests", 0)}),
     "Users of the last day": (LOOK, lambda: {"st-01": of_day("users", 0)}),
     "Tests that were refused": (LOOK, refused_share),
@@ -193,7 +201,13 @@ TOPS: dict[str, tuple[int, Callable[[], Counter[str]]]] = {
 }
 """Bars: how many, and what each must be; of equals any may be there."""
 
-ELSEWHERE = {"Server errors (5xx)", "Busy hours", "Roll-out of app versions A", "Roll-out of app versions B"}
+MOMENTS = {
+    "@Starts of a runner": "runner:9464 was started",
+    "@Changes of a configuration": "runner:9464 took another configuration",
+    "@Refused configurations": "runner:9464 refused a configuration, the former one goes on",
+    "@Log rotations": "The log of ookla rotated",
+}
+ELSEWHERE = {"Server errors (5xx)", "Busy hours", "Roll-out of app versions A", "Roll-out of app versions B", *MOMENTS}
 
 
 # -- tests ------------------------------------------------------------------------------------------------------------
@@ -234,9 +248,20 @@ def test_bars_are_the_greatest_in_order(filled: Prometheus, which: str) -> None:
 
 
 def test_errors_are_the_sum_of_the_golden_points(filled: Prometheus) -> None:
-    """A server is there every minute, so looking once a minute counts each once; the last one stays a little."""
+    """A server is there every minute, so each counts once; only the last one stays on the page, five times in all."""
     newest = next(one.value for one in reversed(PAGES.shown) if one.name == "ookla_speedtest_minutely_errors5xx")
     assert numbers(filled, EVERY["Server errors (5xx)"], LOOK) == {"st-01": golden_sum("errors5xx") + 4 * newest}
+
+
+@pytest.mark.parametrize("every", [10, 15, 30, 60])
+def test_a_sum_is_the_same_however_often_the_page_is_fetched(prometheus: StartPrometheus, every: int) -> None:
+    """Also where it was fetched for a part of the time alone."""
+    begin = BEGIN + 600
+    times = [float(time) for time in range(begin + 7, begin + 1200, every)]
+    seen_ = ("ookla_speedtest_minutely_errors5xx", {"server": "st-01", **TARGET})
+    server = prometheus(samples=openmetrics(iter([*((*seen_, time, 3.0) for time in times), *fetched(times)])))
+    look = replace(LOOK, end=begin + 1200)
+    assert numbers(server, EVERY["Server errors (5xx)"], look) == {"st-01": pytest.approx(60)}
 
 
 def test_busy_hours_are_those_of_the_reader(filled: Prometheus) -> None:
@@ -247,6 +272,84 @@ def test_busy_hours_are_those_of_the_reader(filled: Prometheus) -> None:
         ("0", "3"): hours[0],
         ("1", "3"): hours[1],
     }
+
+
+def test_days_are_drawn_in_utc_since_they_are_counted_so(filled: Prometheus) -> None:
+    """Where the reader's days begin two hours earlier, the page still shows the day before: each bar were wrong."""
+    board = json.loads((FOLDER / f"{UID}.json").read_text(encoding="utf-8"))
+    assert board["timezone"] == "utc"
+    (right,) = lines(filled, EVERY["Users per day"], DAYS).values()
+    (moved,) = lines(filled, EVERY["Users per day"], replace(DAYS, offset=7200)).values()
+    assert right[MIDNIGHT] == of_day("users", 1)
+    assert moved[MIDNIGHT - 7200] == of_day("users", 0)
+
+
+def of_a_runner(instance: str, server: str) -> Iterator[tuple[str, Mapping[str, str], float, float]]:
+    """It was started, took another configuration, refused one, and its log rotated: ten minutes between them."""
+    own = {"job": "runner", "instance": instance}
+    for at in range(BEGIN - 300, BEGIN + 3600, 15):
+        after = (at - BEGIN) // 600
+        yield "ookla_speedtest_minutely_tests", {**own, "server": server}, at, 3
+        yield "pegel_runner_cpu_seconds", own, at, (at - BEGIN) / 100 + (0 if after > 0 else 60)
+        yield "pegel_runner_start_timestamp_seconds", own, at, BEGIN + 600 * min(max(after, 0), 2)
+        yield "pegel_runner_config_refused", own, at, float(after == 3)
+        yield "pegel_noticed_total", {**own, "source": "ookla", "what": "rotations"}, at, float(after >= 4)
+
+
+def test_what_happened_to_the_runner_of_a_server_is_marked(prometheus: StartPrometheus) -> None:
+    """And nothing of a runner that has to do with other servers."""
+    samples = [*of_a_runner("runner:9464", "st-01"), *of_a_runner("other:9464", "st-02")]
+    server = prometheus(samples=openmetrics(iter(samples)))
+    look = replace(LOOK, end=BEGIN + 3600, step=60, variables={"server": "st-01"})
+    for place, (name, told) in enumerate(MOMENTS.items(), 1):
+        (found,) = lines(server, EVERY[name], look).items()
+        assert found[0] == told
+        assert all(BEGIN + 600 * place <= at <= BEGIN + 600 * place + 135 for at in found[1]), name
+
+
+def test_a_reader_reads_words_units_and_whole_numbers(filled: Prometheus) -> None:
+    """By Grafana's own library. It takes a text of digits for a number: 64496 would be read as 64 K."""
+    program = program_or_skip("grafana-display")
+    found = read_from_prometheus(program, filled, UID, lambda name: HOURS_LATER if name == "Busy hours" else LOOK)
+    single = {title: rows[0]["text"] for title, rows in found.items() if list(rows[0]) == ["title", "text"]}
+    assert {title: text for title, text in single.items() if title not in TOPS} == {
+        "Is data arriving?": "late",
+        "Age of the newest record": "30 s",
+        "Tests of the last day": f"{of_day('tests', 0):g}",
+        "Users of the last day": f"{of_day('users', 0):g}",
+        "Server errors (5xx)": f"{numbers(filled, EVERY['Server errors (5xx)'], LOOK)['st-01']:g}",
+        "Tests that were refused": "3.5%",
+    }
+    tests = biggest(total(ASN, label("asn")), 10)
+    table = found["Biggest providers"]
+    assert list(table[0]) == ["Provider", "AS number", "Tests", "Share"]
+    assert {row["AS number"]: (row["Provider"], row["Tests"]) for row in table} == {
+        asn: (name_of(asn), f"{count:.0f}") for asn, count in tests.items()
+    }
+    assert list(found["Providers whose tests are refused"][0]) == [
+        "Provider",
+        "AS number",
+        "Refused",
+        "HI records",
+        "Share",
+    ]
+    hours = [str(one.values["tests"]) for one in GOLDEN if one.metric == "ookla_speedtest_hourly"]
+    assert found["Busy hours"] == [{"Hour": str(place), "Wed": tests_} for place, tests_ in enumerate(hours)]
+
+
+def test_a_week_with_gaps_is_read_by_hour_and_day() -> None:
+    """Hours as numbers, days from Monday on, and a dash where nothing was: the rest of the table is its own legend."""
+    (panel,) = [one for one in panels(UID) if one["title"] == "Busy hours"]
+    seen_at = [("3", "10", 5.4), ("3", "2", 7.0), ("0", "2", 1.0), ("1", "23", 12.0)]
+    series = [Series({"day": day, "hour": hour}, [(0.0, value)]) for day, hour, value in seen_at]
+    frames = list(of_prometheus({"A": (EVERY["Busy hours"], series)}, table=True))
+    (rows,) = seen(program_or_skip("grafana-display"), {"week": (panel, frames)}).values()
+    assert rows == [
+        {"Hour": "2", "Mon": "-", "Wed": "7", "Sun": "1"},
+        {"Hour": "10", "Mon": "-", "Wed": "5", "Sun": "-"},
+        {"Hour": "23", "Mon": "12", "Wed": "-", "Sun": "-"},
+    ]
+    assert list(rows[0]) == ["Hour", "Mon", "Wed", "Sun"]
 
 
 def test_a_roll_out_is_all_users_of_a_day(filled: Prometheus) -> None:
@@ -274,6 +377,7 @@ def test_a_provider_without_a_name_and_one_with_two_still_show(
                 (ASN, {**labels, "asn": "64504"}, END - 60.0, 1.0),
                 ("asn_map_info", {**TARGET, "asn": "64504", "asname": "OLD"}, END - 7200.0, 1.0),
                 ("asn_map_info", {**TARGET, "asn": "64504", "asname": "NEW"}, END - 60.0, 1.0),
+                *fetched([END - 60.0]),
             ]
         )
     )

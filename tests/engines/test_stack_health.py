@@ -3,55 +3,103 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from engines.conftest import program_or_skip
-from engines.grafana_prometheus import Look, Query, called, queries, substituted
-from engines.influxdb import Bucket, Server
-from engines.prometheus import Prometheus, Pushgateway
+from engines.conftest import StartPrometheus, program_or_skip
+from engines.grafana_prometheus import Look, called, lines, openmetrics, queries, substituted
+from engines.influxdb import Server
+from engines.prometheus import Prometheus, Pushgateway, Series
+from engines.seeing import read_from_prometheus
 from stack import catalogue
 from stack.alerts import HOME
 from stack.catalogue import SCRAPED, Catalogue
 from stack.promql import grouped, selected
 
 UID = "stack-health"
-LOOK = Look(0, 3600, 1, 1, variables={"server": ".*", "zone": "0", "instance": ".*", "source": ".*", "sink": ".*"})
-"""Scrapes are a second apart: so rates are over four."""
+LOOK = Look(0, 3600, variables={"server": ".*", "zone": "0", "instance": ".*", "source": ".*", "sink": ".*"})
 
 BOARDS = ("overview", "ookla-prometheus", "pegel-itself", "stack-health")
 ALL = {(uid, name): query for uid in BOARDS for name, query in queries(uid).items()}
 
 FROM_ITS_SOURCE = {
     "grafana_http_request_duration_seconds_count": {"status_code"},
-    "grafana_http_request_duration_seconds_bucket": {"le"},
-    "grafana_datasource_request_total": {"datasource", "code"},
+    "grafana_http_request_duration_seconds_sum": set(),
+    "grafana_plugin_request_total": {"endpoint", "plugin_id", "status"},
 }
-"""What Grafana shows, and its labels; none ran here."""
+"""What Grafana shows, and its labels, as its source says; none ran here."""
 
 SILENT = {
     "Requests per second by answer",
-    "Requests to data sources by answer",
-    "Time of an answer",
+    "Queries to data sources by answer",
+    "Mean time of an answer",
     "Room on the disks of the runners",
     "Memory by service C",
+    "@Starts of a service",
+    "@Changes of Prometheus' configuration",
 }
-"""Panels without a service behind them here: Grafana and the runner (see test_runner_dashboards)."""
+"""What has nothing to show here: no Grafana and no runner is there (see test_runner_dashboards), nothing began anew."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Services at a moment when everything was seen; nothing about it changes any more.
+
+    Attributes:
+        server: Who has seen it.
+        moment: When all panels are asked.
+        pushed: Seconds since 1970 before and after the push.
+    """
+
+    server: Prometheus
+    moment: float
+    pushed: tuple[float, float]
+
+    def ask(self, name: str) -> list[Series]:
+        """What a panel got."""
+        return self.server.query(substituted(EVERY[name].expression, LOOK), self.moment)
+
+    def shown(self, name: str) -> dict[str, float]:
+        """Values by what they are called."""
+        return {called(one, EVERY[name]): one.value for one in self.ask(name)}
 
 
 @pytest.fixture(scope="module")
-def services(influxdb: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """A Prometheus that scrapes itself, an InfluxDB and a Pushgateway each second; each has had something to do."""
-    gateway = Pushgateway(program_or_skip("pushgateway"), tmp_path_factory.mktemp("pushgateway"))
-    gateway.push("job/player/instance/a", "watching 3\n")
-    bucket = influxdb.bucket("health")
-    assert bucket.write("m v=1 1772582000").status == 204
-    ask_nothing(bucket)
-    directory = tmp_path_factory.mktemp("prometheus")
-    config = {
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """A Prometheus that scrapes itself, an InfluxDB and a Pushgateway each second; each has had something to do.
+
+    None of them is shared: what other tests had refused is an alert here.
+    """
+    with ExitStack() as running:
+        influxdb = Server(program_or_skip("influxdb2"), tmp_path_factory.mktemp("influxdb"))
+        running.callback(influxdb.stop)
+        gateway = Pushgateway(program_or_skip("pushgateway"), tmp_path_factory.mktemp("pushgateway"))
+        running.callback(gateway.stop)
+        before = time.time()
+        gateway.push("job/player/instance/a", "watching 3\n")
+        after = time.time()
+        assert influxdb.bucket("health").write("m v=1 1772582000").status == 204
+        influxdb.query("buckets()")
+        directory = tmp_path_factory.mktemp("prometheus")
+        config = yaml.safe_dump(configuration(directory, gateway, influxdb))
+        server = Prometheus(program_or_skip("prometheus"), directory, config, "--storage.tsdb.retention.size=1GB")
+        running.callback(server.stop)
+        server.request("POST", "/api/v1/write", b"refused")
+        (directory / "own.json").write_text(f'[{{"targets": ["{server.address}"]}}]', encoding="utf-8")
+        yield Scene(server, settled(server), (before, after))
+
+
+def configuration(directory: Path, gateway: Pushgateway, influxdb: Server) -> dict[str, Any]:
+    """All jobs of the stack; nobody answers for two of them, and Prometheus learns its own address when it has one."""
+    return {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(HOME / "rules" / "stack.yml")],
         "scrape_configs": [
@@ -65,66 +113,116 @@ def services(influxdb: Server, tmp_path_factory: pytest.TempPathFactory) -> Iter
             },
         ],
     }
-    program = program_or_skip("prometheus")
-    server = Prometheus(program, directory, yaml.safe_dump(config), "--storage.tsdb.retention.size=1GB")
-    (directory / "own.json").write_text(f'[{{"targets": ["{server.address}"]}}]', encoding="utf-8")
-    server.request("POST", "/api/v1/write", b"refused")
-    server.until('rate(prometheus_http_requests_total{handler="/api/v1/write"}[4s])')
-    server.until("rate(http_write_request_count[4s])")
-    server.until("rate(prometheus_rule_evaluation_failures_total[4s])")
-    server.until('ALERTS{alertname="PrometheusRemoteWriteRejected", alertstate="firing"}')
-    yield server
-    server.stop()
-    gateway.stop()
 
 
-def ask_nothing(bucket: Bucket) -> None:
-    body = b'{"query": "buckets()"}'
-    as_json = {"Content-Type": "application/json"}
-    reply = bucket.server.request("POST", "/api/v2/query?org=pegel", body, as_json, bucket.server.operator)
-    assert reply.status == 200
+ANSWERING = 'up{job=~"prometheus|influxdb|pushgateway"}'
 
 
-def now(server: Prometheus, query: Query) -> dict[str, float]:
-    return {called(one, query): one.value for one in server.query(substituted(query.expression, LOOK))}
+def settled(server: Prometheus) -> float:
+    """A moment at which each service was scraped twice, and again since: nothing of it is still to come."""
+    server.until(f"count(sum_over_time({ANSWERING}[1m]) >= 2) == 3")
+    (seen,) = server.until(
+        f"timestamp(count(up) == 5 and count({ANSWERING} == 1) == 3 "
+        'and on () ALERTS{alertname="PrometheusRemoteWriteRejected", alertstate="firing"})'
+    )
+    server.until(f"min(timestamp(up)) > {seen.value} and min(timestamp(ALERTS)) > {seen.value}")
+    return seen.value
 
 
 EVERY = queries(UID)
 
 
 @pytest.mark.parametrize("name", [name for name in EVERY if name not in SILENT])
-def test_a_panel_has_something_to_show(services: Prometheus, name: str) -> None:
-    assert now(services, EVERY[name])
+def test_a_panel_has_something_to_show(services: Scene, name: str) -> None:
+    assert services.ask(name)
 
 
 @pytest.mark.parametrize("name", SILENT)
-def test_a_panel_without_its_service_is_no_error(services: Prometheus, name: str) -> None:
-    assert now(services, EVERY[name]) == {}
+def test_a_panel_without_its_service_is_no_error(services: Scene, name: str) -> None:
+    assert services.ask(name) == []
 
 
-def test_what_is_down_is_down(services: Prometheus) -> None:
-    services.until('up{job="grafana"} == 0')
-    assert now(services, EVERY["Services"]) == {"prometheus": 1, "influxdb": 1, "pushgateway": 1, "grafana": 0}
-    assert now(services, EVERY["Runners"]) == {"127.0.0.1:1": 0}
+def test_what_is_down_is_down(services: Scene) -> None:
+    assert services.shown("Services") == {"prometheus": 1, "influxdb": 1, "pushgateway": 1, "grafana": 0}
+    assert services.shown("Runners") == {"127.0.0.1:1": 0}
 
 
-def test_figures_are_those_of_the_services(services: Prometheus) -> None:
-    assert now(services, EVERY["Configuration"]) == {"__auto": 1}
-    assert now(services, EVERY["Alertmanagers"]) == {"__auto": 0}
-    moment = services.query("time()")[0].value
-    firing = services.query(EVERY["Which alerts fire"].expression, moment)
-    assert [one.value for one in services.query(EVERY["Alerts firing"].expression, moment)] == [len(firing)]
+def test_alerts_that_fire_are_counted_and_named(services: Scene) -> None:
+    firing = services.ask("Which alerts fire?")
     names = {one.labels["alertname"]: one.labels["severity"] for one in firing}
     assert names == {"PrometheusRemoteWriteRejected": "warning"}
-    assert 0 < next(iter(now(services, EVERY["Storage used"]).values())) < 0.5
-    (age,) = services.query(EVERY["Age of pushes A"].expression)
-    assert 0 <= age.value < 60
+    assert services.shown("Alerts firing") == {"__auto": 1}
+
+
+def test_figures_are_those_of_the_services(services: Scene) -> None:
+    assert services.shown("Configuration") == {"__auto": 1}
+    assert services.shown("Alertmanagers") == {"__auto": 0}
+    assert 0 < next(iter(services.shown("Storage used").values())) < 0.5
+    (age,) = services.ask("Age of pushes A")
+    before, after = services.pushed
+    assert services.moment - after <= age.value <= services.moment - before
     assert (age.labels["job"], age.labels["instance"]) == ("player", "a")
-    (refused,) = services.query(EVERY["Age of pushes B"].expression)
+    (refused,) = services.ask("Age of pushes B")
     assert refused.value == 0
-    assert "status 400" in now(services, EVERY["Remote writes per second by answer"])
-    assert "status 204" in now(services, EVERY["Writes per second by answer"])
-    assert "status 200" in now(services, EVERY["Queries per second by answer"])
+    assert "status 400" in services.shown("Remote writes per second by answer")
+
+
+def test_a_reader_reads_words_and_texts(services: Scene) -> None:
+    """By Grafana's own library. A code is a text and stays 400, a moment is an age."""
+    look = replace(LOOK, begin=services.moment - 3600, end=services.moment)
+    found = read_from_prometheus(program_or_skip("grafana-display"), services.server, UID, lambda _: look)
+    assert {row["title"]: row["text"] for row in found["Services"]} == {
+        "grafana": "down",
+        "influxdb": "up",
+        "prometheus": "up",
+        "pushgateway": "up",
+    }
+    assert [row["text"] for row in found["Configuration"]] == ["in effect"]
+    assert [row["text"] for row in found["Alertmanagers"]] == ["0"]
+    (alert,) = found["Which alerts fire?"]
+    assert list(alert) == ["Severity", "Alert", "What", "Where"]
+    assert (alert["Alert"], alert["What"]) == ("PrometheusRemoteWriteRejected", "400")
+    (group,) = found["Age of pushes"]
+    assert list(group) == ["Job", "Instance", "Age", "Last one refused"]
+    assert (group["Job"], group["Instance"], group["Last one refused"]) == ("player", "a", "no")
+
+
+BEGIN = 1_772_582_400
+CHANGED, RESTARTED = BEGIN + 600, BEGIN + 1200
+
+
+def lives() -> Iterator[tuple[str, Mapping[str, str], float, float]]:
+    """A Prometheus that takes another configuration, and is restarted with an InfluxDB later."""
+    prometheus = {"job": "prometheus", "instance": "prometheus:9090"}
+    influxdb = {"job": "influxdb", "instance": "influxdb:8086"}
+    for moment in range(BEGIN - 300, BEGIN + 1800, 15):
+        born = RESTARTED if moment >= RESTARTED else BEGIN - 900
+        loaded = max(born, CHANGED) if moment >= CHANGED else born
+        yield "process_start_time_seconds", prometheus, moment, born
+        yield "prometheus_config_last_reload_success_timestamp_seconds", prometheus, moment, loaded
+        yield "influxdb_uptime_seconds", influxdb, moment, moment - born
+
+
+@pytest.mark.parametrize(
+    ("name", "moment", "told"),
+    [
+        ("@Starts of a service", RESTARTED, {"prometheus was started", "influxdb was started"}),
+        ("@Changes of Prometheus' configuration", CHANGED, {"prometheus took its configuration anew"}),
+    ],
+)
+def test_what_happens_to_a_service_is_marked_then(
+    prometheus: StartPrometheus, name: str, moment: int, told: set[str]
+) -> None:
+    """A restart reads the configuration, too, and is no change of it."""
+    server = prometheus(samples=openmetrics(lives()))
+    found = lines(server, EVERY[name], replace(LOOK, begin=BEGIN, end=BEGIN + 1800))
+    assert set(found) == told
+    assert all(moment <= time <= moment + 135 for values in found.values() for time in values)
+
+
+def test_services_tell_when_they_began(services: Scene) -> None:
+    for name in ("process_start_time_seconds", "influxdb_uptime_seconds"):
+        assert services.server.query(name, services.moment), name
 
 
 # -- what dashboards ask for exists ------------------------------------------------------------------------------------
@@ -154,8 +252,9 @@ def test_a_runner_shows_every_metric_and_label_that_is_asked_for(
 
 
 def test_of_grafana_only_what_its_source_shows_is_asked_for() -> None:
-    texts = [substituted(query.expression, LOOK) for query in EVERY.values()]
-    of_grafana = {
-        name: labels | grouped(text) for text in texts for name, labels in selected(text) if name.startswith("grafana_")
-    }
+    of_grafana: defaultdict[str, set[str]] = defaultdict(set)
+    for text in (substituted(query.expression, LOOK) for query in EVERY.values()):
+        for name, labels in selected(text):
+            if name.startswith("grafana_"):
+                of_grafana[name] |= labels | grouped(text)
     assert of_grafana == FROM_ITS_SOURCE

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from grafana import influxql
 from grafana.conftest import FILES, PROVISIONING, panels, questions, read
 
 KINDS = {
@@ -34,17 +35,19 @@ KINDS = {
 }
 """What Grafana 12 and later have; those of Angular are gone."""
 
-SOURCES = {
-    source["uid"]: source["type"]
-    for source in yaml.safe_load((PROVISIONING / "datasources" / "pegel.yaml").read_text())["datasources"]
+PROVISIONED = yaml.safe_load((PROVISIONING / "datasources" / "pegel.yaml").read_text(encoding="utf-8"))["datasources"]
+SOURCES = {source["uid"]: source["type"] for source in PROVISIONED}
+LANGUAGES = {
+    source["uid"]: "PromQL" if source["type"] == "prometheus" else source["jsonData"].get("version", "InfluxQL")
+    for source in PROVISIONED
 }
 MEANINGLESS_UNITS = {"", "none"}
 STATES = {"stat", "gauge", "state-timeline", "status-history"}
 
 
-def queries(dashboard: dict[str, Any], kind: str) -> list[tuple[str, str]]:
-    """(place, text) of all queries to sources of a type."""
-    return [(place, text) for place, uid, text in asked(dashboard) if SOURCES[uid] == kind]
+def queries(dashboard: dict[str, Any], *languages: str) -> list[tuple[str, str]]:
+    """(place, text) of all queries in some languages."""
+    return [(place, text) for place, uid, text in asked(dashboard) if LANGUAGES[uid] in languages]
 
 
 def asked(dashboard: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -134,6 +137,14 @@ def test_titles_are_given_once(dashboard: dict[str, Any]) -> None:
     assert not [title for title, count in titles.items() if count > 1]
 
 
+def test_no_line_has_a_hole(dashboard: dict[str, Any]) -> None:
+    """On a wall a hole looks like a panel that did not load."""
+    widths: Counter[int] = Counter()
+    for panel in dashboard["panels"]:
+        widths[panel["gridPos"]["y"]] += panel["gridPos"]["w"]
+    assert {y: width for y, width in widths.items() if width != 24} == {}
+
+
 def test_nothing_overlaps_or_leaves_the_grid(dashboard: dict[str, Any]) -> None:
     taken: set[tuple[int, int]] = set()
     for panel in dashboard["panels"]:
@@ -184,14 +195,14 @@ def test_a_colour_is_also_a_word(dashboard: dict[str, Any]) -> None:
 
 def test_rates_are_as_wide_as_scrapes_want(dashboard: dict[str, Any]) -> None:
     """A fixed range is empty where the scrape interval is longer, and too rough where it is shorter."""
-    for place, text in queries(dashboard, "prometheus"):
+    for place, text in queries(dashboard, "PromQL"):
         for function, width in re.findall(r"\b(i?rate|i?delta|deriv)\([^\[\]]*\[([^\]:]+)", text):
             assert width == "$__rate_interval", f"{place}: {function} over {width}"
 
 
 def test_counters_are_seen_as_growth(dashboard: dict[str, Any]) -> None:
     """A running total by itself says how old it is."""
-    for place, text in queries(dashboard, "prometheus"):
+    for place, text in queries(dashboard, "PromQL"):
         for found in re.finditer(r"\b[a-z_0-9]+_total\b", text):
             before = text[: found.start()]
             inside = re.search(r"\b(rate|irate|increase|resets|changes|present_over_time|absent)\([^()]*$", before)
@@ -199,8 +210,27 @@ def test_counters_are_seen_as_growth(dashboard: dict[str, Any]) -> None:
             assert inside or grouped, f"{place}: {found[0]} without rate or increase"
 
 
+def test_days_of_prometheus_are_days_of_utc(dashboard: dict[str, Any]) -> None:
+    """Grafana begins a step of a day where the reader's day begins; ours begin in UTC."""
+    daily = [panel["title"] for panel in questions(dashboard) if panel.get("interval") == "1d"]
+    assert not daily or dashboard["timezone"] == "utc"
+
+
+def test_the_minute_in_progress_is_left_out(dashboard: dict[str, Any]) -> None:
+    """InfluxDB has it as far as it is counted, so each chart would end in a fall."""
+    if queries(dashboard, "Flux", "InfluxQL"):
+        assert dashboard["timepicker"]["nowDelay"] == "2m"
+
+
+def test_bars_are_rates(dashboard: dict[str, Any]) -> None:
+    """What is looked at is wider than a step: growth of each step would be counted several times in a sum of bars."""
+    for panel in questions(dashboard):
+        for target in panel["targets"]:
+            assert "increase(" not in target.get("expr", "") or target["instant"], panel["title"]
+
+
 def test_brackets_close(dashboard: dict[str, Any]) -> None:
-    for place, text in [*queries(dashboard, "prometheus"), *queries(dashboard, "influxdb")]:
+    for place, text in queries(dashboard, *LANGUAGES.values()):
         bare = re.sub(r'"(?:[^"\\]|\\.)*"|/\^.*?\$/', "", text)
         for opening, closing in ("()", "[]", "{}"):
             assert bare.count(opening) == bare.count(closing), place
@@ -208,7 +238,7 @@ def test_brackets_close(dashboard: dict[str, Any]) -> None:
 
 def test_flux_asks_the_bucket_of_the_source_within_a_time(dashboard: dict[str, Any]) -> None:
     """A bucket's name in a dashboard works for those who chose the same; without a range a query reads everything."""
-    for place, text in queries(dashboard, "influxdb"):
+    for place, text in queries(dashboard, "Flux"):
         buckets = re.findall(r"bucket: ([^,)]+)", text)
         assert set(buckets) <= {"v.defaultBucket"}, place
         assert text.count("from(bucket:") == text.count("|> range("), place
@@ -216,7 +246,7 @@ def test_flux_asks_the_bucket_of_the_source_within_a_time(dashboard: dict[str, A
 
 def test_flux_knows_only_what_this_server_knows(dashboard: dict[str, Any]) -> None:
     """What passes the type checker and fails when it is run."""
-    for place, text in queries(dashboard, "influxdb"):
+    for place, text in queries(dashboard, "Flux"):
         assert not re.search(r"(?<!\.)\bjoin\(", text), f"{place}: join() knows no left join; join.left() does"
         for package in set(
             re.findall(r"(?<![\w.])(array|date|dict|join|math|regexp|schema|strings|timezone|types)\.", text)
@@ -229,7 +259,7 @@ def test_flux_knows_only_what_this_server_knows(dashboard: dict[str, Any]) -> No
 
 def test_the_biggest_are_chosen_among_all(dashboard: dict[str, Any]) -> None:
     """`limit()` and `top()` cut every table by itself: all must be one table before."""
-    for place, text in queries(dashboard, "influxdb"):
+    for place, text in queries(dashboard, "Flux"):
         for found in re.finditer(r"\|> (?:limit|top|bottom|highestMax)\(n:", text):
             steps = re.findall(r"(?:\|> )?(\w+)\(([^|]*)", text[: found.start()])
             groups = [arguments.strip() for name, arguments in steps if name == "group"]
@@ -237,9 +267,14 @@ def test_the_biggest_are_chosen_among_all(dashboard: dict[str, Any]) -> None:
             assert groups[-1].startswith(")"), f"{place}: cut within groups"
 
 
+def test_influxql_asks_for_what_was_chosen(dashboard: dict[str, Any]) -> None:
+    for place, text in queries(dashboard, "InfluxQL"):
+        assert influxql.faults(text) == [], place
+
+
 def test_variables_are_used_and_known(dashboard: dict[str, Any]) -> None:
     names = {variable["name"] for variable in dashboard["templating"]["list"]}
-    texts = [text for kind in ("prometheus", "influxdb") for _, text in queries(dashboard, kind)]
+    texts = [text for _, text in queries(dashboard, *LANGUAGES.values())]
     own = re.compile(r"\$(?:\{)?(?!__)([a-z]\w*)")
     used = {name for text in texts for name in own.findall(re.sub(r"\$/", "", text))}
     used |= {panel.get("repeat", "") for panel in dashboard["panels"]} - {"", None}
@@ -281,6 +316,19 @@ def test_links_lead_to_dashboards_that_exist(dashboard: dict[str, Any]) -> None:
             variables = {one["name"] for one in known[found[1]]["templating"]["list"]}
             given = set(re.findall(r"var-(\w+)=|\$\{(\w+):queryparam\}", found[2] or ""))
             assert {name for pair in given for name in pair if name} <= variables, url
+
+
+def test_every_dashboard_is_reached_from_the_first_and_leads_back() -> None:
+    documents = {file.stem: read(file) for file in FILES}
+    ways = {
+        uid: {found[1] for url in addresses(document) if (found := re.match(r"/d/([a-z0-9-]+)", url))}
+        for uid, document in documents.items()
+    }
+    reached = {"overview"}
+    for _ in ways:
+        reached |= {uid for one in reached for uid in ways[one]}
+    assert reached == set(documents)
+    assert [uid for uid in documents if uid != "overview" and "overview" not in ways[uid]] == []
 
 
 def test_links_take_the_time_along(dashboard: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards.model import Dashboard, Level, Link, Override, Panel, Row, Variable
+from dashboards.model import Annotation, Dashboard, Level, Link, Override, Panel, Row, Variable
 from dashboards.panels import flux, promql, stat, timeseries
 from dashboards.rendering import COLUMNS, render
 
@@ -109,6 +109,19 @@ def test_a_link_takes_time_and_variables_along() -> None:
     (found,) = only(panel(links=[link]))["fieldConfig"]["defaults"]["links"]
     assert found["url"] == "/d/y?${__url_time_range}&${server:queryparam}&var-asn=${__data.fields.asn}"
     assert found["targetBlank"] is False
+
+
+def test_a_link_in_the_bar_takes_along_what_it_names() -> None:
+    """A zone is a name on one dashboard and a number on another: what is not meant must not come along."""
+    (found,) = drawn(Row("Row", []), links=[Link("More", "/d/y", variables=["server"])])["links"]
+    assert (found["url"], found["keepTime"], found["includeVars"]) == ("/d/y?${server:queryparam}", True, False)
+
+
+def test_an_annotation_of_prometheus_has_its_query_where_each_version_looks() -> None:
+    annotation = Annotation(name="Starts", target=promql("changes(x[$__rate_interval]) > 0"), text="{{job}} began")
+    (found,) = drawn(Row("Row", []), annotations=[annotation])["annotations"]["list"]
+    assert found["expr"] == found["target"]["expr"] == "changes(x[$__rate_interval]) > 0"
+    assert (found["target"]["refId"], found["textFormat"]) == ("Anno", "{{job}} began")
 
 
 def test_a_link_outside_opens_beside() -> None:

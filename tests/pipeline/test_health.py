@@ -106,6 +106,7 @@ def test_a_run_that_died_or_left_something_is_said(well: Vitals) -> None:
         (Trouble("source", "log", "does not exist", waiting=True), 599, ""),
         (Trouble("source", "log", "does not exist", waiting=True), 601, "it waits for 10 min 1 s: does not exist"),
         (Trouble("state", "", "disk full"), 1, "it cannot be written since 1 s: disk full"),
+        (Trouble("config", "", "c.toml:1 no"), 1, "is refused since 1 s and the old one goes on: c.toml:1 no"),
     ],
 )
 def test_a_trouble_counts_when_it_lasts(well: Vitals, trouble: Trouble, seconds: float, wanted: str) -> None:

@@ -122,3 +122,37 @@ def test_a_counter_says_what_it_is(tmp_path: Path) -> None:
     helps = {point.metric: point.help for point in house.curious.received}
     assert helps["pegel_records"] == "Records of a source that were counted."
     assert helps["pegel_source"] == "How the runner itself is."
+
+
+def test_increments_of_all_minutes_are_what_was_counted(tmp_path: Path) -> None:
+    """From the first record of a new state, which is often the one of a log of weeks, and on after a restart."""
+    house = TwoSinks(tmp_path)
+    for life in range(2):
+        runner = house.runner()
+        for minute in range(3):
+            house.source.write(*((NOON + 60 * (3 * life + minute), "a", 1, "u") for _ in range(10 - minute)))
+            house.clock.now += 60
+            for _ in range(5):
+                runner.step()
+        house.clock.now += 60
+        runner.commit()
+        runner.step()
+        runner.close()
+    told = {
+        point.start_us: point.values["value"] for point in house.curious.received if point.metric == "pegel_records"
+    }
+    assert list(told.values()) == [10, 9, 8] * 2
+
+
+def test_a_refused_configuration_is_a_figure(tmp_path: Path) -> None:
+    """The old plan goes on as if nothing were wrong: only this tells a dashboard."""
+    house = TwoSinks(tmp_path)
+    runner = house.runner()
+    for why in ("", "config.toml:1:1 no", ""):
+        runner.refused = why
+        house.clock.now += 60
+        runner.commit()
+        runner.step()
+    runner.close()
+    told = [one.values["config_refused"] for one in house.curious.received if one.metric == "pegel_runner"]
+    assert told == [0, 1, 0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
 import time
 
@@ -25,6 +26,7 @@ def main() -> int:
         "--seed", type=int, default=int(time.time()), help="first seed; printed, so a run can be repeated"
     )
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as with Ctrl-C, whatever was started is ended
     logging.disable(logging.CRITICAL)  # what the runner says of the faults that it was given
     budget: Budget = FULL if options.full else QUICK
     _say(f"seed {options.seed}")

@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,13 +31,24 @@ PACKAGES = (
     "python3-venv",
 )
 MIRROR = "http://deb.debian.org/debian"
+UNUSED = (
+    *("proc", "sys", "var/cache/apt", "var/lib/apt/lists"),
+    *(f"usr/share/{place}" for place in ("doc", "locale", "man", "javascript", "nodejs")),
+)
+"""Places of the root directory whose content no double needs."""
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
+START = 120.0
+"""Seconds that an engine may take to listen."""
+LONGEST = 900.0
+"""Seconds of one command: a build on a slow machine. What takes longer hangs."""
+
 _NEEDS = {
-    "dockerd": "a docker engine: `apt install docker.io iptables`",
+    "dockerd": "a docker engine: `./dev engines docker`",
     "docker": "docker's command: `apt install docker-cli` (Debian 12: docker.io)",
     "iptables": "iptables: `apt install iptables`",
-    "debootstrap": "debootstrap: `apt install debootstrap`",
+    "debootstrap": "debootstrap: `./dev engines debootstrap`",
+    "setpriv": "setpriv: `apt install util-linux`",
 }
 
 
@@ -74,22 +86,39 @@ class Docker:
         """A docker command; returns what it prints.
 
         Raises:
-            RuntimeError: It failed; has its last words.
+            RuntimeError: It failed, or hangs; has its last words.
         """
-        done = subprocess.run(
-            ["docker", *words], env=self.environ | environ, cwd=cwd, capture_output=True, text=True, check=False
-        )
+        try:
+            done = subprocess.run(
+                ["docker", *words],
+                env=self.environ | environ,
+                cwd=cwd,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=LONGEST,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise RuntimeError(f"docker {' '.join(words)}: nothing for {LONGEST:.0f} s") from error
         if check and done.returncode:
             raise RuntimeError(f"docker {' '.join(words)}: {(done.stdout + done.stderr)[-1500:]}")
         return done.stdout
 
     def make_images(self) -> None:
-        """The doubles of the official images, out of one root directory."""
+        """The doubles of the official images, out of one root directory.
+
+        Raises:
+            EngineError: The engine runs, and no container does: this machine does not let it.
+        """
         root = _root_directory()
-        left_out = [f"--exclude=./{place}" for place in ("proc/*", "sys/*", "var/cache/apt/*", "var/lib/apt/lists/*")]
+        left_out = [f"--exclude=./{place}/*" for place in UNUSED]
         with subprocess.Popen(["tar", "-C", str(root), *left_out, "-c", "."], stdout=subprocess.PIPE) as packing:
             importing = ["docker", "import", "--change", 'CMD ["/bin/sh"]', "-", BASE]
             subprocess.run(importing, env=self.environ, stdin=packing.stdout, stdout=subprocess.DEVNULL, check=True)
+        try:
+            self.run("run", "--rm", "--network", "none", BASE, "true")
+        except RuntimeError as error:
+            raise EngineError(f"no container runs on this machine: {error}") from error
         for name in STANDING_IN:
             tag = f"pegel-double-{name}:1"
             self.run("build", "--quiet", "--build-arg", f"BASE={BASE}", "--target", name, "--tag", tag, str(DOUBLES))
@@ -97,35 +126,61 @@ class Docker:
 
 @contextlib.contextmanager
 def running(directory: Path) -> Iterator[Docker]:
-    """An engine in a directory of its own; its containers and itself are gone at the end."""
+    """An engine in a directory of its own; its containers and itself are gone at the end, however that comes.
+
+    Raises:
+        EngineError: It does not start on this machine.
+    """
     docker = Docker(directory)
+    with _daemon(docker, directory) as engine, (directory / "docker.log").open("wb") as log:
+        too_long = threading.Timer(START, engine.terminate)
+        too_long.start()
+        assert engine.stderr is not None
+        for line in engine.stderr:
+            log.write(line)
+            if b"API listen on" in line:
+                break
+        else:
+            log.flush()
+            raise EngineError(f"dockerd does not start: {(directory / 'docker.log').read_text()[-800:]}")
+        too_long.cancel()
+        with subprocess.Popen(["cat"], stdin=engine.stderr, stdout=log, start_new_session=True):
+            try:
+                yield docker
+            finally:
+                with contextlib.suppress(RuntimeError):
+                    containers = docker.run("ps", "--all", "--quiet").split()
+                    docker.run("rm", "--force", *containers) if containers else None
+                _end(engine)
+
+
+@contextlib.contextmanager
+def _daemon(docker: Docker, directory: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The engine's process, ended with the block.
+
+    It has a session of its own, so that Ctrl-C reaches this program alone, which then tidies up; where this program is
+    killed the engine gets a signal from the kernel, and stops its containers before it ends.
+    """
     command = [
-        *("dockerd", "--host", docker.environ["DOCKER_HOST"], "--pidfile", str(directory / "docker.pid")),
+        *("setpriv", "--pdeathsig", "TERM", "dockerd"),
+        *("--host", docker.environ["DOCKER_HOST"], "--pidfile", str(directory / "docker.pid")),
         *("--data-root", str(directory / "data"), "--exec-root", str(directory / "exec")),
     ]
-    with (
-        (directory / "docker.log").open("wb") as log,
-        subprocess.Popen(command, env=docker.environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as engine,
-    ):
-        assert engine.stderr is not None
+    with subprocess.Popen(
+        command, env=docker.environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    ) as engine:
         try:
-            for line in engine.stderr:
-                log.write(line)
-                if b"API listen on" in line:
-                    break
-            else:
-                log.flush()
-                raise EngineError(f"dockerd does not start: {(directory / 'docker.log').read_text()[-800:]}")
-            with subprocess.Popen(["cat"], stdin=engine.stderr, stdout=log):
-                try:
-                    yield docker
-                finally:
-                    with contextlib.suppress(RuntimeError):
-                        containers = docker.run("ps", "--all", "--quiet").split()
-                        docker.run("rm", "--force", *containers) if containers else None
-                    engine.terminate()
+            yield engine
         finally:
-            engine.terminate()
+            _end(engine)
+
+
+def _end(engine: subprocess.Popen[bytes]) -> None:
+    engine.terminate()
+    try:
+        engine.wait(timeout=60)
+    except subprocess.TimeoutExpired:
+        engine.kill()
 
 
 def _root_directory() -> Path:
@@ -136,7 +191,9 @@ def _root_directory() -> Path:
         with placing(directory) as unfinished:
             include = f"--include={','.join(PACKAGES)}"
             command = ["debootstrap", "--variant=minbase", include, "trixie", str(unfinished), MIRROR]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                command, env={**os.environ, "PATH": _path()}, capture_output=True, text=True, check=False
+            )
             if done.returncode:
                 raise EngineError(f"debootstrap: {done.stdout[-800:]}{done.stderr[-400:]}")
             (unfinished / "double").mkdir()
@@ -147,4 +204,6 @@ def _root_directory() -> Path:
 
 
 def _path() -> str:
-    return os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
+    """What `./dev engines` has installed comes first."""
+    installed = [str(found.parent) for name in ("docker", "debootstrap") if (found := ENGINES[name].find())]
+    return os.pathsep.join([*installed, os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])

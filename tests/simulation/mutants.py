@@ -462,6 +462,6 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
 )
 
-SEEDS = (3, 7, 9, 0, 11, 37, 40, 46, 113)
+SEEDS = (3, 7, 9, 0, 11, 20, 37, 40, 46, 113)
 """Pinned: the first of them catch most mistakes, one of them each. A crash is placed by counting points, so after
 a change of the product another seed may be needed."""

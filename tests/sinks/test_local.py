@@ -258,3 +258,13 @@ def test_the_directory_being_gone_is_retried(tmp_path: Path) -> None:
     os.mkdir(tmp_path / "missing")  # noqa: PTH102
     sink.send(sink.encode([point()]))
     sink.close()
+
+
+def test_it_tells_the_newest_window_of_each_metric_beside_the_runner(sink: Local, path: Path) -> None:
+    """`pegel doctor` asks what has arrived."""
+    beside = Local(path=path)
+    name = point().metric
+    assert beside.stored([name]) == {}
+    store(sink, point(minute=0), point(minute=3))
+    assert beside.stored([name, "other"]) == {name: point(minute=3).start_us}
+    assert Local(path=path.with_name("none.db")).stored([name]) == {}

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from pegel.listening import Answer, Asked
 from pegel.sinks import Histogram, Point
-from pegel.sinks.prometheus import OPENMETRICS, TEXT, Prometheus
+from pegel.sinks.prometheus import OPENMETRICS, SCRAPERS, TEXT, Prometheus
 from sinks.hostile import many_points, point
 
 BY_PROMETHEUS = (
@@ -26,9 +26,12 @@ def read_openmetrics(text: str) -> list[Metric]:
     return list(openmetrics.text_string_to_metric_families(text))  # type: ignore[no-untyped-call]
 
 
-def scrape(sink: Prometheus, accept: str = "", encoding: str = "", method: str = "GET") -> Answer:
+def scrape(
+    sink: Prometheus, accept: str = "", encoding: str = "", method: str = "GET", client: str = "", agent: str = ""
+) -> Answer:
     (endpoint,) = sink.endpoints()
-    return endpoint.answer(Asked(method, {"accept": accept, "accept-encoding": encoding}))
+    headers = {"accept": accept, "accept-encoding": encoding, "user-agent": agent}
+    return endpoint.answer(Asked(method, headers, client))
 
 
 def rising(one: Point) -> Point:
@@ -37,8 +40,8 @@ def rising(one: Point) -> Point:
     return replace(one, values={name: value for name, value in values.items() if not isinstance(value, Histogram)})
 
 
-def counter_of(sink: Prometheus) -> float:
-    text = scrape(sink).body.decode()
+def counter_of(sink: Prometheus, client: str = "", agent: str = "") -> float:
+    text = scrape(sink, client=client, agent=agent).body.decode()
     return next(one.samples[0].value for one in read_text(text) if one.type == "counter")
 
 
@@ -88,6 +91,52 @@ def test_a_look_at_the_headers_is_no_scrape() -> None:
     assert counter_of(sink) == 0
 
 
+def test_everybody_who_scrapes_sees_where_a_counter_begins() -> None:
+    """Two servers of a pair, and somebody with curl: none of them takes the first step from another."""
+    sink = Prometheus()
+    sink.show([point(metric="other")])
+    pair = [("10.0.0.1", "Prometheus/3"), ("10.0.0.2", "Prometheus/3")]
+    for client, agent in pair:
+        scrape(sink, client=client, agent=agent)
+    sink.show([counted(5)])
+    assert counter_of(sink, "127.0.0.1", "curl/8") == 5
+    assert [counter_of(sink, *one) for one in pair] == [0, 0]
+    assert [counter_of(sink, *one) for one in pair] == [5, 5]
+
+
+def test_who_comes_later_takes_totals_as_they_are() -> None:
+    """For a new server the counting of years would else be one step, at the moment when it first looks."""
+    sink = Prometheus()
+    sink.show([point(metric="other")])
+    scrape(sink, client="10.0.0.1", agent="Prometheus/3")
+    sink.show([counted(5)])
+    assert counter_of(sink, "10.0.0.9", "vmagent") == 5
+
+
+def test_a_server_that_comes_back_from_another_address_is_the_same() -> None:
+    """A container that is made anew has another one."""
+    sink = Prometheus()
+    sink.show([point(metric="other")])
+    scrape(sink, client="172.18.0.5", agent="Prometheus/3")
+    sink.show([counted(5)])
+    assert counter_of(sink, "172.18.0.9", "Prometheus/3") == 0
+
+
+def test_scrapers_are_remembered_up_to_a_number() -> None:
+    """A name is free to choose: a stranger who makes up one each time must not fill the memory."""
+    sink = Prometheus()
+    sink.show([point(metric="other")])
+    scrape(sink, client="10.0.0.1", agent="Prometheus/3")
+    for number in range(SCRAPERS - 1):
+        scrape(sink, client="10.9.9.9", agent=f"agent {number}")
+    sink.show([counted(5)])
+    assert counter_of(sink, "10.0.0.1", "Prometheus/3") == 0
+    for number in range(SCRAPERS):
+        scrape(sink, client="10.9.9.9", agent=f"another {number}")
+    sink.show([counted(5), counted(7, server="st-02")])
+    assert counter_of(sink, "10.0.0.1", "Prometheus/3") == 5
+
+
 def test_a_counter_that_comes_back_begins_at_zero_again() -> None:
     sink = Prometheus()
     sink.show([counted(3)])
@@ -96,6 +145,16 @@ def test_a_counter_that_comes_back_begins_at_zero_again() -> None:
     scrape(sink)
     sink.show([counted(4)])
     assert counter_of(sink) == 0
+
+
+def test_a_name_that_is_only_an_end_spoils_no_page() -> None:
+    """OpenMetrics names a counter without `_total`, and a server refuses a whole page for one without a name."""
+    sink = Prometheus()
+    sink.show(
+        [point("_total", kinds={"value": "counter"}, value=2), point("_info", kinds={"value": "info"}, value="a")]
+    )
+    found = {one.name for one in read_openmetrics(scrape(sink, "application/openmetrics-text").body.decode())}
+    assert found == {"_total", "_info"}
 
 
 def test_an_info_is_an_info_and_names_do_not_clash() -> None:

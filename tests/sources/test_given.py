@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import threading
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import pytest
 from doubles import FakeClock
 from pegel.errors import SourceError
 from pegel.formats import End
-from pegel.seams import SystemFiles
+from pegel.seams import FileStat, OpenFile, SystemFile, SystemFiles
 from pegel.sources import Position, World
 from pegel.sources.given import Given
 from simulation.world import SimClock, SimFiles
@@ -130,4 +131,38 @@ def test_what_may_not_be_read_is_not_put_aside() -> None:
         source.poll()
     assert source.status().state == "failing"
     assert source.put_aside() == []
+    source.close()
+
+
+class GuardedFile(SystemFile):
+    """A file that tells what it is asked by whoever is not its reader."""
+
+    def __init__(self, path: str, closed: threading.Event) -> None:
+        super().__init__(path)
+        self._closed = closed
+
+    def stat(self) -> FileStat:
+        if self._closed.is_set():
+            raise OSError(errno.EBADF, "closed by its reader a moment ago")
+        return super().stat()
+
+
+class GuardedFiles(SystemFiles):
+    def __init__(self) -> None:
+        self.closed = threading.Event()
+
+    def open(self, path: str) -> OpenFile:
+        return GuardedFile(self.resolve(path), self.closed)
+
+
+def test_how_it_is_can_be_asked_while_its_files_are_closed(tmp_path: Path) -> None:
+    """The turn asks from its own thread; a file that the reader has just closed is no error of a back-fill."""
+    files = GuardedFiles()
+    source = Given(paths=[written(tmp_path, name, name.encode() + b"\nb\n") for name in ("a", "c", "d")])
+    source.open(World(FakeClock(), files, threading.Event()), ())
+    while (piece := source.poll()) is not None:
+        for _ in source.consume(piece, len(piece.data), ""):
+            files.closed.set()
+            assert source.status().state in ("reading", "idle")
+            files.closed.clear()
     source.close()

@@ -2,102 +2,28 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
-import shutil
-import subprocess
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from engines.conftest import program_or_skip
-from engines.influxdb import Server
-from engines.proxy import Exchange, Proxy, Reply
+from engines.proxy import Exchange, Fault, Reply, lost_reply, passing
+from stack.bootstrapping import SCRIPT, Stack, fresh
 from stack.project import ROOT
 
-SCRIPT = ROOT / "stack" / "start" / "influxdb-bootstrap.sh"
 BUCKETS = ("telemetry", "telemetry_5m", "jitsi")
 SHOWN = "/query?db=jitsi&q=SHOW%20MEASUREMENTS"
 TOKENS = ("runner-write", "grafana-read")
 
 
-class Fresh(Server):
-    """A server that nobody has set up."""
-
-    def _set_up(self) -> None:
-        self.operator = "the-operators-token"
-
-
-@dataclass
-class Stack:
-    """The script, its server, and a proxy between them that counts."""
-
-    server: Server
-    proxy: Proxy
-    directory: Path
-
-    @property
-    def tokens(self) -> Path:
-        return self.directory / "tokens"
-
-    def start(self, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Run the script, as at the start of the container."""
-        secrets = self.directory / "secrets"
-        secrets.mkdir(exist_ok=True)
-        (secrets / "operator-token").write_text(f"{self.server.operator}\n")
-        (secrets / "admin-password").write_text('A "password" of 2 \\ operators\n')
-        self.proxy.seen.clear()
-        settings = {
-            "PATH": os.environ["PATH"],
-            "INFLUX_ADDRESS": self.proxy.url,
-            "OPERATOR_TOKEN_FILE": str(secrets / "operator-token"),
-            "ADMIN_PASSWORD_FILE": str(secrets / "admin-password"),
-            "TOKENS": str(self.tokens),
-        }
-        command = [shutil.which("dash") or "sh", str(SCRIPT)]
-        return subprocess.run(command, env={**settings, **environ}, capture_output=True, text=True, check=False)
-
-    def written(self) -> list[str]:
-        """What the last start has asked the server to change."""
-        return [f"{one.method} {one.path}" for one in self.proxy.seen if one.method != "GET"]
-
-    def token(self, name: str) -> str:
-        return (self.tokens / name).read_text().strip()
-
-    def status(self, token: str, method: str, path: str, body: bytes = b"") -> int:
-        """What the server says to somebody with this token."""
-        return self.server.request(method, path, body, token=token).status
-
-    def version1(self, password: str, method: str, path: str, body: bytes = b"") -> int:
-        """What the v1 interface says to the user `jitsi`."""
-        given = base64.b64encode(f"jitsi:{password}".encode()).decode()
-        return self.server.request(method, path, body, {"Authorization": f"Basic {given}"}).status
-
-    def may_write(self, token: str, bucket: str) -> bool:
-        path = f"/api/v2/write?org=pegel&bucket={bucket}&precision=s"
-        return self.status(token, "POST", path, b"m v=1i 1790000000") == 204
-
-    def may_read(self, token: str, bucket: str) -> bool:
-        query = f'{{"query": "from(bucket: \\"{bucket}\\") |> range(start: -1m)"}}'.encode()
-        headers = {"Content-Type": "application/json"}
-        return self.server.request("POST", "/api/v2/query?org=pegel", query, headers, token).status == 200
-
-
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
-    program = program_or_skip("influxdb2")
-    if shutil.which("curl") is None:
-        pytest.skip("curl is not installed: `apt install curl`")
-    server = Fresh(program, tmp_path, "--hardening-enabled", "--strong-passwords")
-    try:
-        with Proxy(server.address) as proxy:
-            yield Stack(server, proxy, tmp_path)
-    finally:
-        server.stop()
+    with fresh(tmp_path) as made:
+        yield made
 
 
 def test_the_first_start_makes_everything(stack: Stack) -> None:
@@ -157,10 +83,64 @@ def test_a_lost_token_is_made_anew_and_the_old_one_ends(stack: Stack, lost: str)
     else:
         path.write_text("" if lost == "emptied" else "abc")
     done = stack.start()
-    assert "token runner-write was lost or refused" in done.stderr
+    assert "token runner-write was lost, refused or has other rights" in done.stderr
     assert [line.split("/")[0] for line in stack.written()] == ["DELETE ", "POST "]
     assert not stack.may_write(old, "telemetry")
     assert stack.may_write(stack.token("runner-write"), "telemetry")
+
+
+def test_rights_follow_what_the_script_says(stack: Stack) -> None:
+    """A bucket that was deleted has another id when it is made again: the old tokens are valid, and may write nowhere.
+
+    So it is with a later version that gives somebody one more bucket.
+    """
+    stack.start()
+    found = stack.server.call("GET", "/api/v2/buckets").json()["buckets"]
+    ids = {one["name"]: one["id"] for one in found}
+    for name in ("telemetry", "jitsi"):
+        assert stack.status(stack.server.operator, "DELETE", f"/api/v2/buckets/{ids[name]}") == 204
+    old, password = stack.token("runner-write"), stack.token("jitsi-v1-password")
+    done = stack.start()
+    assert done.returncode == 0
+    assert "token runner-write was lost, refused or has other rights" in done.stderr
+    assert stack.may_write(stack.token("runner-write"), "telemetry")
+    assert stack.may_read(stack.token("grafana-read"), "jitsi")
+    assert stack.status(old, "GET", "/api/v2/buckets") == 401
+    assert stack.token("jitsi-v1-password") == password
+    assert stack.version1(password, "POST", "/write?db=jitsi&precision=s", b"m v=1i") == 204
+    stack.start()
+    assert stack.written() == []
+
+
+def while_starting(path: str, times: int) -> Fault:
+    """A server that says 503 to the first requests for a path."""
+    left = iter(range(times))
+
+    def answer(exchange: Exchange) -> None:
+        if exchange.request.path.startswith(path) and next(left, None) is not None:
+            exchange.answer(Reply(503, b'{"status": "starting"}').text())
+        else:
+            passing(exchange)
+
+    return answer
+
+
+def test_a_server_that_is_still_starting_is_waited_for(stack: Stack) -> None:
+    """Some versions answer for their health long before they can do anything."""
+    stack.proxy.otherwise = while_starting("/api/v2/setup", 2)
+    assert stack.start().returncode == 0
+
+
+def test_an_error_of_the_server_is_no_refusal_of_a_token(stack: Stack) -> None:
+    """Else the token is made anew, and Grafana asks with the old one until somebody restarts it."""
+    stack.start()
+    before = {name: stack.token(name) for name in TOKENS}
+    stack.proxy.otherwise = while_starting("/api/v2/buckets?limit=1", 1)
+    done = stack.start()
+    assert (done.returncode, stack.written()) == (1, [])
+    assert "InfluxDB answered 503 about token runner-write" in done.stderr
+    assert {name: stack.token(name) for name in TOKENS} == before
+    assert stack.start().returncode == 0
 
 
 def test_tokens_of_a_person_are_left_alone(stack: Stack) -> None:
@@ -172,6 +152,34 @@ def test_tokens_of_a_person_are_left_alone(stack: Stack) -> None:
     (stack.tokens / "runner-write").unlink()
     stack.start()
     assert stack.may_read(own, "telemetry")
+
+
+def test_a_start_may_be_killed_at_every_step(stack: Stack) -> None:
+    """The server has done it, and nobody learned: once for each thing. The next start goes on from what is there."""
+    failed: set[tuple[str, str, bytes]] = set()
+
+    def once(exchange: Exchange) -> None:
+        request = exchange.request
+        what = (request.method, re.sub("[0-9a-f]{16}", "ID", request.path), re.sub(rb"[0-9a-f]{16}", b"", request.body))
+        if request.method == "GET" or what in failed:
+            passing(exchange)
+        else:
+            failed.add(what)
+            lost_reply(exchange)
+
+    stack.proxy.otherwise = once
+    starts = 0
+    while stack.start().returncode != 0:
+        starts += 1
+        assert starts < 20
+    assert starts == len(failed) >= 9
+    stack.start()
+    assert stack.written() == []
+    assert stack.may_write(stack.token("runner-write"), "telemetry")
+    assert stack.may_read(stack.token("grafana-read"), "telemetry")
+    assert stack.version1(stack.token("jitsi-v1-password"), "GET", SHOWN) == 200
+    found = stack.server.call("GET", "/api/v2/authorizations").json()["authorizations"]
+    assert len([one for one in found if one["description"].startswith("stack: ")]) == 2
 
 
 def hashed(exchange: Exchange) -> None:
@@ -231,8 +239,9 @@ def test_influxql_reads_what_the_runner_writes(stack: Stack) -> None:
 
 def test_another_retention_is_told_to_the_server_once(stack: Stack) -> None:
     stack.start()
-    stack.start(INFLUX_RETENTION="12h", INFLUX_RETENTION_5M="0s")
+    done = stack.start(INFLUX_RETENTION="12h", INFLUX_RETENTION_5M="0s")
     assert [line[:21] for line in stack.written()] == ["PATCH /api/v2/buckets"] * 2
+    assert "bucket telemetry keeps its data for 12h from now on" in done.stderr
     stack.start(INFLUX_RETENTION="12h", INFLUX_RETENTION_5M="0s")
     assert stack.written() == []
 
@@ -276,11 +285,8 @@ def test_five_minutes_are_made_of_minutes(stack: Stack) -> None:
     lines.append(f'asn_map,asn=1 asname="second" {begin + 60}')
     path = "/api/v2/write?org=pegel&bucket=telemetry&precision=s"
     assert stack.status(stack.token("runner-write"), "POST", path, "\n".join(lines).encode()) == 204
-    script = (ROOT / "stack" / "influxdb" / "downsample.flux").read_text()
-    for name, text in (("NAME", "downsample"), ("EVERY", "1h"), ("OFFSET", "5m"), ("RANGE", "4h")):
-        script = script.replace(f"@{name}@", text)
-    for _ in range(2):
-        stack.server.query(script)
+    for name in ("downsample", "downsample-late"):
+        run_task(stack, name)
         assert found(stack) == {
             ("tests_sum", 0): 10,
             ("tests_max", 0): 4,
@@ -296,6 +302,42 @@ def test_five_minutes_are_made_of_minutes(stack: Stack) -> None:
             ("mean_mean", 1): 0.5,
             ("asname", 0): "second",
         }
+
+
+def task(stack: Stack, name: str) -> dict[str, str]:
+    (found,) = stack.server.call("GET", f"/api/v2/tasks?name={name}").json()["tasks"]
+    return dict(found)
+
+
+def run_task(stack: Stack, name: str) -> None:
+    """Now, by the server, with the rights that it has there."""
+    place = f"/api/v2/tasks/{task(stack, name)['id']}/runs"
+    run = stack.server.call("POST", place, {}).json()["id"]
+    never = threading.Event()
+    for _ in range(300):
+        # between running and having run a task is in no list for a moment
+        told = stack.server.request("GET", f"{place}/{run}", token=stack.server.operator)
+        state = told.json()["status"] if told.status == 200 else ""
+        if state in ("success", "failed", "canceled"):
+            break
+        never.wait(0.1)
+    assert state == "success"
+
+
+def test_a_changed_task_takes_the_place_of_the_old_one(stack: Stack, tmp_path: Path) -> None:
+    """A later version of the stack reduces differently; what runs is what its file says."""
+    stack.start()
+    before = task(stack, "downsample")
+    (tmp_path / "flux").mkdir()
+    text = (ROOT / "stack" / "influxdb" / "downsample.flux").read_text()
+    (tmp_path / "flux" / "downsample.flux").write_text(text.replace("width = 5m", "width = 10m"))
+    assert stack.start(FLUX=str(tmp_path / "flux")).returncode == 0
+    assert [line[:19] for line in stack.written()] == ["PATCH /api/v2/tasks"] * 2
+    after = task(stack, "downsample")
+    assert (after["id"], after["every"], after["status"]) == (before["id"], "1h", "active")
+    assert "width = 10m" in after["flux"]
+    stack.start(FLUX=str(tmp_path / "flux"))
+    assert stack.written() == []
 
 
 _TWO_HOURS_AGO = """

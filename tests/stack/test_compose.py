@@ -91,6 +91,31 @@ def test_what_it_is_given_are_directories_that_it_cannot_change(service: dict[st
     assert not {"configs", "secrets"} & set(service)
 
 
+def test_what_it_keeps_is_in_volumes_and_they_are_all(services: dict[str, Any]) -> None:
+    """The root is read-only, so a place that is missing here is one where a service fails when it first writes."""
+    kept = {
+        name: {mount["target"] for mount in one["volumes"] if mount["type"] == "volume" and not mount.get("read_only")}
+        for name, one in services.items()
+    }
+    assert kept == {
+        "prometheus": {"/prometheus"},
+        "pushgateway": {"/pushgateway"},
+        "influxdb": {"/var/lib/influxdb2", "/etc/influxdb2"},
+        "grafana": {"/var/lib/grafana"},
+        "runner": {"/var/lib/pegel"},
+        "demo-log": {"/var/lib/pegel"},
+        "demo": {"/var/lib/pegel"},
+        "runner-dev": {"/var/lib/pegel"},
+    }
+    assert "--storage.tsdb.path=/prometheus" in services["prometheus"]["command"]
+    assert "--persistence.file=/pushgateway/metrics" in services["pushgateway"]["command"]
+
+
+def test_who_starts_programs_has_somebody_to_bury_them(services: dict[str, Any]) -> None:
+    """A runner and its health check, a start script that works in the background."""
+    assert {name for name, one in services.items() if one.get("init")} == {"influxdb", *RUNNERS, "demo-log"}
+
+
 def test_no_secret_is_in_the_environment(service: dict[str, Any]) -> None:
     """`docker inspect` shows it to everybody who may ask the engine."""
     sounds = re.compile("(PASSWORD|SECRET_KEY|TOKEN)$")
@@ -222,7 +247,22 @@ def test_grafana_asks_nobody_on_the_internet(services: dict[str, Any]) -> None:
     assert environment["GF_PLUGINS_PUBLIC_KEY_RETRIEVAL_DISABLED"] == "true"
     reports = ("REPORTING_ENABLED", "CHECK_FOR_UPDATES", "CHECK_FOR_PLUGIN_UPDATES")
     assert {environment[f"GF_ANALYTICS_{name}"] for name in reports} == {"false"}
+    assert environment["GF_SECURITY_DISABLE_GRAVATAR"] == "true"
+    assert environment["GF_NEWS_NEWS_FEED_ENABLED"] == environment["GF_USERS_ALLOW_SIGN_UP"] == "false"
     assert "GF_INSTALL_PLUGINS" not in environment
+
+
+def test_influxdb_tells_nobody_and_takes_no_weak_password(services: dict[str, Any]) -> None:
+    environment = services["influxdb"]["environment"]
+    for name in ("REPORTING_DISABLED", "HARDENING_ENABLED", "STRONG_PASSWORDS"):
+        assert environment[f"INFLUXD_{name}"] == "true"
+
+
+def test_nobody_can_delete_what_is_stored_over_the_network(services: dict[str, Any]) -> None:
+    """Neither store asks for a login, and whoever is in their network may talk to them."""
+    words = [*services["prometheus"]["command"], *services["pushgateway"]["command"]]
+    assert not [word for word in words if "admin-api" in word or "lifecycle" in word]
+    assert "--web.enable-remote-write-receiver" in words
 
 
 def test_grafana_is_given_what_its_provisioning_names(services: dict[str, Any]) -> None:
@@ -259,6 +299,18 @@ def test_an_override_of_the_operator_is_added(compose: Path, tmp_path: Path) -> 
     runner = project(compose, files=(override,))["services"]["runner"]
     assert "/opt/ookla" in {mount["source"] for mount in runner["volumes"]}
     assert runner["group_add"] == ["10101", "4"]
+
+
+@pytest.mark.parametrize("name", ["targets", "alertmanagers"])
+def test_prometheus_gets_a_way_out_where_somebody_is_to_be_reached(compose: Path, tmp_path: Path, name: str) -> None:
+    """As it is shipped it reaches nobody on another host, whatever its files name."""
+    text = (STACK / "prometheus" / name / "README.md").read_text()
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "compose.override.yaml").write_text(block)
+    opened = project(compose, files=(tmp_path / "compose.override.yaml",))
+    assert set(opened["services"]["prometheus"]["networks"]) == {"backend", "outside"}
+    assert not opened["networks"]["outside"].get("internal")
+    assert "ports" not in opened["services"]["prometheus"]
 
 
 def test_ports_of_the_stores_are_a_file_of_their_own(compose: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -225,6 +227,31 @@ def test_every_rule_works_on_a_real_server_and_pushed_labels_are_kept(
     for job in ("runner", "prometheus", "grafana", "influxdb"):
         server.until(f'up{{job="{job}"}} == 0')
     assert {one.labels["job"] for one in server.query("up == 1")} == {"pushgateway"}
+
+
+def example(directory: Path) -> str:
+    """The file that its README shows."""
+    (block,) = re.findall(r"^```json\n(.*?)^```", (directory / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    return str(block)
+
+
+def test_the_files_that_the_readmes_show_are_taken(prometheus: StartPrometheus, tmp_path: Path) -> None:
+    """Runners on other hosts, and those who are told of alerts; with the configuration as it is shipped."""
+    shutil.copytree(HOME, tmp_path / "prometheus")
+    for name in ("targets", "alertmanagers"):
+        (tmp_path / "prometheus" / name / "own.json").write_text(example(HOME / name))
+    server = prometheus(tmp_path / "prometheus" / "prometheus.yml")
+    never = threading.Event()
+    targets: list[dict[str, str]] = []
+    managers: list[str] = []
+    for _ in range(200):
+        targets = [one["labels"] for one in server.api("/api/v1/targets?state=active")["activeTargets"]]
+        managers = [one["url"] for one in server.api("/api/v1/alertmanagers")["activeAlertmanagers"]]
+        if managers and any("site" in one for one in targets):
+            break
+        never.wait(0.1)
+    assert {"job": "runner", "instance": "speedtest-1.example.net:9464", "site": "cologne"} in targets
+    assert managers == ["http://alertmanager.example.net:9093/api/v2/alerts"]
 
 
 def at_work(config: dict[str, Any], addresses: dict[str, str]) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import select
 import socket
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from pegel.errors import ListenError
 from pegel.listening import Address, Answer, Asked, Endpoint
 from pegel.secret import Secret
 from pegel.web import WebServer
+from pegel.web.patience import Patience
 
 ANY = Address("127.0.0.1", 0)
 
@@ -23,8 +26,8 @@ def echo(asked: Asked) -> Answer:
 
 
 @contextmanager
-def serving(endpoints: Sequence[Endpoint]) -> Iterator[int]:
-    server = WebServer(endpoints)
+def serving(endpoints: Sequence[Endpoint], patience: Patience | None = None) -> Iterator[int]:
+    server = WebServer(endpoints, patience)
     server.open()
     (port,) = set(server.addresses.values())
     server.start()
@@ -125,6 +128,101 @@ def test_headers_without_end_are_cut_off() -> None:
     with serving([Endpoint(ANY, "/metrics", echo)]) as port, socket.create_connection(("127.0.0.1", port), 10) as line:
         line.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nx: " + b"a" * 40_000)
         assert line.recv(100).startswith(b"HTTP/1.1 400")
+
+
+REQUEST = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n"
+POST = REQUEST.replace(b"GET", b"POST")
+
+
+def ended(line: socket.socket, said: bytes, drop: bytes) -> bool:
+    """Whether the other end gives up within some seconds after what is said, though it gets a byte now and then."""
+    line.settimeout(0.05)
+    for step in range(100):
+        try:
+            if step == 0:
+                line.sendall(said)
+            elif drop:
+                line.sendall(drop)
+            if not line.recv(2**16):
+                return True
+        except TimeoutError:
+            continue
+        except OSError:
+            return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("said", "drop", "patience"),
+    [
+        (b"", b"", Patience(asking=0.3)),
+        (REQUEST, b"x: y\r\n", Patience(asking=0.3)),
+        (REQUEST + b"\r\n", b"", Patience(silent=0.3)),
+        (REQUEST + b"\r\n" + REQUEST, b"x: y\r\n", Patience(asking=0.3)),
+        (POST + b"Content-Length: 1000000\r\n\r\n", b"x", Patience(asking=0.3)),
+    ],
+    ids=["nothing", "slow headers", "nothing more", "slow headers of a second request", "a slow body"],
+)
+def test_who_holds_a_place_and_does_not_get_on_is_sent_away(said: bytes, drop: bytes, patience: Patience) -> None:
+    """Some dozens of these would keep Prometheus out, and nobody would be told."""
+    with serving([Endpoint(ANY, "/metrics", echo)], patience) as port:
+        with socket.create_connection(("127.0.0.1", port), 10) as line:
+            assert ended(line, said, drop)
+        assert ask(port).status == 200
+
+
+def test_who_never_reads_its_answer_is_sent_away() -> None:
+    """It may not notice, for its own system still has some of the answer; its place is free."""
+    hurried = Patience(answering=2, silent=1, connections=2)
+    large = Endpoint(ANY, "/metrics", lambda _: Answer(b"x" * 8 * 2**20))
+    with serving([large], hurried) as port, socket.create_connection(("127.0.0.1", port), 10) as line:
+        line.sendall(REQUEST + b"\r\n")
+        gone = select.poll()
+        gone.register(line, select.POLLHUP)
+        answers: list[int] = []
+        while len(answers) < 200 and 200 not in answers:
+            answers.append(ask(port).status)
+            gone.poll(50)
+        assert (answers[0], answers[-1]) == (503, 200)
+
+
+def test_an_answer_may_take_longer_than_a_question() -> None:
+    never = threading.Event()
+
+    def slow(asked: Asked) -> Answer:
+        never.wait(1.5)
+        return echo(asked)
+
+    with serving([Endpoint(ANY, "/metrics", slow)], Patience(asking=1)) as port:
+        assert ask(port).status == 200
+    with serving([Endpoint(ANY, "/metrics", slow)], Patience(answering=0.2)) as port, pytest.raises(ConnectionError):
+        ask(port)
+
+
+def test_a_connection_that_asks_again_in_time_is_kept() -> None:
+    """A scraper comes every minute, on the same connection."""
+    with serving([Endpoint(ANY, "/metrics", echo)], Patience(asking=1, answering=1)) as port:
+        connection = HTTPConnection("127.0.0.1", port, timeout=10)
+        ports = set()
+        for _ in range(2):
+            connection.request("GET", "/metrics")
+            assert connection.getresponse().read() == b"GET "
+            ports.add(connection.sock.getsockname()[1])
+            assert not select.select([connection.sock], [], [], 1.3)[0]
+        connection.close()
+        assert len(ports) == 1
+
+
+def test_a_crowd_is_told_to_come_again_and_a_mob_is_not_heard() -> None:
+    """Each connection takes a file of the runner, which has logs to read."""
+    with serving([Endpoint(ANY, "/metrics", echo)], Patience(connections=3)) as port:
+        lines = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(2)]
+        assert ask(port).status == 503
+        lines += [socket.create_connection(("127.0.0.1", port), 10) for _ in range(6)]
+        gone = [line for line in lines if select.select([line], [], [], 0.3)[0]]
+        assert len(gone) in (2, 3), "six are heard, and one of them may be the asker of before, who is not quite gone"
+        for line in lines:
+            line.close()
 
 
 def test_a_stopped_server_gives_its_address_back_at_once() -> None:

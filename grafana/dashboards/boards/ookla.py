@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dashboards.model import Dashboard, Link
-from dashboards.ookla.choices import RESTARTS, ROTATIONS, SERVERS, ZONE
+from dashboards.ookla import NOW_DELAY
+from dashboards.ookla.choices import ANNOTATIONS, SERVERS, ZONE
 from dashboards.ookla.devices import DEVICES
 from dashboards.ookla.how_many import BUSY_ROW, HOW_MANY
 from dashboards.ookla.now import NOW
@@ -16,6 +17,11 @@ DASHBOARD = Dashboard(
     tags=["pegel", "ookla", "influxdb"],
     rows=[NOW, HOW_MANY, PROVIDERS, DEVICES, BUSY_ROW],
     variables=[SERVERS, ZONE],
-    annotations=[RESTARTS, ROTATIONS],
-    links=[Link("One provider", "/d/ookla-provider", variables=["server"])],
+    annotations=ANNOTATIONS,
+    links=[
+        Link("Overview", "/d/overview"),
+        Link("One provider", "/d/ookla-provider", variables=["server"]),
+        Link("The same from Prometheus", "/d/ookla-prometheus", variables=["server"]),
+    ],
+    now_delay=NOW_DELAY,
 )

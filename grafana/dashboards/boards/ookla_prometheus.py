@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dashboards.model import Dashboard
-from dashboards.ookla_prometheus.choices import SERVERS, ZONE
+from dashboards.model import Dashboard, Link
+from dashboards.ookla_prometheus.choices import ANNOTATIONS, SERVERS, ZONE
 from dashboards.ookla_prometheus.devices import DEVICES
 from dashboards.ookla_prometheus.how_many import BUSY_ROW, HOW_MANY
 from dashboards.ookla_prometheus.now import NOW
@@ -16,4 +16,10 @@ DASHBOARD = Dashboard(
     tags=["pegel", "ookla", "prometheus"],
     rows=[NOW, HOW_MANY, PROVIDERS, DEVICES, BUSY_ROW],
     variables=[SERVERS, ZONE],
+    annotations=ANNOTATIONS,
+    links=[
+        Link("Overview", "/d/overview"),
+        Link("The same from InfluxDB", "/d/ookla", variables=["server"]),
+    ],
+    timezone="utc",
 )

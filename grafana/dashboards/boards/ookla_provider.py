@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dashboards.model import Dashboard, Link
-from dashboards.ookla.choices import RESTARTS, ROTATIONS, SERVERS
+from dashboards.ookla import NOW_DELAY
+from dashboards.ookla.choices import ANNOTATIONS, SERVERS
 from dashboards.ookla.provider import ASN, OF_ONE
 
 DASHBOARD = Dashboard(
@@ -13,6 +14,7 @@ DASHBOARD = Dashboard(
     tags=["pegel", "ookla", "influxdb"],
     rows=[OF_ONE],
     variables=[SERVERS, ASN],
-    annotations=[RESTARTS, ROTATIONS],
-    links=[Link("All speed tests", "/d/ookla", variables=["server"])],
+    annotations=ANNOTATIONS,
+    links=[Link("Overview", "/d/overview"), Link("All speed tests", "/d/ookla", variables=["server"])],
+    now_delay=NOW_DELAY,
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dashboards.model import Dashboard, Level, Link, Row
 from dashboards.panels import promql, stat, timeseries
+from dashboards.runner.moments import moments
 from dashboards.services.all import ALERTS_FIRING, RUNNERS_UP, UP, alerts_table
 
 NO_JOB = "This job does not run here; `pegel init --preset ookla` begins one."
@@ -32,8 +35,8 @@ SPEED_TESTS = Row(
     [
         stat(
             title="Speed tests: alive?",
-            description="By the time, in seconds, since minutes of a server were last on the page of a runner. They "
-            "stay there for five minutes, so a log that ends now is told in six.",
+            description="By the time, in seconds, from the last minutes of a server on the page of a runner to the end "
+            "of the chosen time. They stay there for five minutes, so a log that ends now is told in six.",
             targets=[promql(ALIVE, "{{server}}", instant=True)],
             unit="s",
             no_value=NO_JOB,
@@ -44,9 +47,10 @@ SPEED_TESTS = Row(
             links=TO_JOB,
         ),
         stat(
-            title="Speed tests: fresh?",
-            description="By the age, in seconds, of the newest record that was counted. A click leads to the source.",
-            targets=[promql(FRESH, "{{source}}", instant=True)],
+            title="Runners with speed tests: fresh?",
+            description="By the age, in seconds, of the newest record of each source of a runner that has speed tests. "
+            "A click leads to the source.",
+            targets=[promql(FRESH, "{{source}} on {{instance}}", instant=True)],
             unit="s",
             no_value=NO_JOB,
             names=True,
@@ -73,7 +77,7 @@ RUNNERS = Row(
     [
         RUNNERS_UP,
         stat(
-            title="What does not work",
+            title="What does not work?",
             description="Sources and sinks that fail at the moment, on all runners.",
             targets=[
                 promql(
@@ -109,7 +113,7 @@ RUNNERS = Row(
         ),
     ],
 )
-STACK = Row("The stack", [UP, ALERTS_FIRING, alerts_table("Which alerts fire", 24, 7)])
+STACK = Row("The stack", [replace(UP, width=18), ALERTS_FIRING, alerts_table("Which alerts fire?", 24, 7)])
 
 DASHBOARD = Dashboard(
     uid="overview",
@@ -117,6 +121,7 @@ DASHBOARD = Dashboard(
     question="Is every job alive and fresh, and is the stack well?",
     tags=["pegel"],
     rows=[SPEED_TESTS, RUNNERS, STACK],
+    annotations=moments(),
     links=[
         Link("Ookla speed tests", "/d/ookla"),
         Link("Ookla speed tests (Prometheus)", "/d/ookla-prometheus"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards.model import Dashboard, Link
-from dashboards.runner.choices import CHANGES, INSTANCES, ROTATIONS, SINKS, SOURCES, STARTS
+from dashboards.runner.choices import ANNOTATIONS, INSTANCES, SINKS, SOURCES
 from dashboards.runner.counting import COUNTING
 from dashboards.runner.footprint import FOOTPRINT
 from dashboards.runner.now import NOW
@@ -17,6 +17,6 @@ DASHBOARD = Dashboard(
     tags=["pegel", "prometheus"],
     rows=[NOW, SOURCE_ROW, COUNTING, SINK_ROW, FOOTPRINT],
     variables=[INSTANCES, SOURCES, SINKS],
-    annotations=[STARTS, CHANGES, ROTATIONS],
+    annotations=ANNOTATIONS,
     links=[Link("Overview", "/d/overview"), Link("Stack health", "/d/stack-health")],
 )

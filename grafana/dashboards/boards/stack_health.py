@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards.model import Dashboard, Link
-from dashboards.services.all import RESOURCES, SERVICES
+from dashboards.services.all import CHANGES, RESOURCES, SERVICES, STARTS
 from dashboards.services.grafana import GRAFANA
 from dashboards.services.influxdb import INFLUXDB
 from dashboards.services.prometheus import PROMETHEUS
@@ -15,5 +15,6 @@ DASHBOARD = Dashboard(
     question="Do the services of the stack work, and do they have room?",
     tags=["pegel", "stack", "prometheus"],
     rows=[SERVICES, PROMETHEUS, INFLUXDB, GRAFANA, PUSHGATEWAY, RESOURCES],
+    annotations=[STARTS, CHANGES],
     links=[Link("Overview", "/d/overview"), Link("Pegel itself", "/d/pegel-itself")],
 )

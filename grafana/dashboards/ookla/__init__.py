@@ -3,6 +3,9 @@
 NOTHING = "No data: is the runner up, and does its sink write to this bucket? `pegel status` on its host says it."
 NOBODY = "No data: no test in this time, or none with a readable token."
 
+NOW_DELAY = "2m"
+"""The minute in progress is in the bucket, too, and would be drawn as a fall."""
+
 SERVER = "${__field.labels.server}"
 NAME = "${__field.labels.name}"
 """What a line is called: by a column of its group key."""

@@ -29,7 +29,51 @@ ZONE = Variable(
     values=["UTC"],
 )
 
-# These are in the bucket if the sink asks for them: `metrics = ["*", "pegel_*"]`.
+# These are in the bucket if a sink asks for them, as that of the stack does: `metrics = ["*", "pegel_*"]`.
+# Whose they are is a random name; in the bucket of several runners a moment of any of them is marked.
+_OF_RUNNER = """
+from(bucket: v.defaultBucket)
+    |> range(start: v.timeRangeStart, stop: v.timeRangeStop)
+    |> filter(fn: (r) => r._measurement == "pegel_runner")"""
+
+
+def _of_process(condition: str, sentence: str) -> str:
+    """A runner begins anew at a start, and when it takes another configuration; then its process goes on."""
+    return f"""{_OF_RUNNER}
+    |> filter(fn: (r) => r._field == "start_timestamp_seconds" or r._field == "cpu_seconds")
+    |> map(fn: (r) => ({{_time: r._time, runner: r.runner, _field: r._field, _value: float(v: r._value)}}))
+    |> group(columns: ["runner"])
+    |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")
+    |> filter(fn: (r) => exists r.start_timestamp_seconds and exists r.cpu_seconds)
+    |> sort(columns: ["_time"])
+    |> difference(columns: ["start_timestamp_seconds", "cpu_seconds"])
+    |> filter(fn: (r) => r.start_timestamp_seconds > 0.0 and {condition})
+    |> map(fn: (r) => ({{_time: r._time, text: "{sentence}"}}))
+    |> group()
+"""
+
+
+STARTS = Annotation(
+    name="Starts of a runner",
+    color="orange",
+    target=flux(_of_process("r.cpu_seconds < 0.0", "A runner was started")),
+)
+CHANGES = Annotation(
+    name="Changes of a configuration",
+    color="purple",
+    target=flux(_of_process("r.cpu_seconds >= 0.0", "A runner took another configuration")),
+)
+REFUSED = Annotation(
+    name="Refused configurations",
+    color="red",
+    target=flux(f"""{_OF_RUNNER}
+    |> filter(fn: (r) => r._field == "config_refused")
+    |> difference()
+    |> filter(fn: (r) => r._value > 0)
+    |> map(fn: (r) => ({{_time: r._time, text: "A runner refused a configuration, the former one goes on"}}))
+    |> group()
+"""),
+)
 ROTATIONS = Annotation(
     name="Log rotations",
     color="blue",
@@ -41,16 +85,4 @@ from(bucket: v.defaultBucket)
     |> group()
 """),
 )
-RESTARTS = Annotation(
-    name="Starts of the runner",
-    color="orange",
-    target=flux("""
-from(bucket: v.defaultBucket)
-    |> range(start: v.timeRangeStart, stop: v.timeRangeStop)
-    |> filter(fn: (r) => r._measurement == "pegel_runner" and r._field == "commits")
-    |> difference()
-    |> filter(fn: (r) => r._value < 0)
-    |> map(fn: (r) => ({_time: r._time, text: "The runner was started anew"}))
-    |> group()
-"""),
-)
+ANNOTATIONS = [STARTS, CHANGES, REFUSED, ROTATIONS]

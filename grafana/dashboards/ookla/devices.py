@@ -68,7 +68,7 @@ DEVICES = Row(
         timeseries(
             title="Roll-out of app versions",
             description="Share of the users of a day (UTC), each counted once a version, in the 30 days up to the "
-            "end of the chosen time. Who uses two servers counts on both.",
+            "end of the chosen time. Who uses two servers counts on both. The last bar is the day so far.",
             targets=[flux(ROLL_OUT)],
             unit="short",
             no_value="No day yet: the first appears with the first test.",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dashboards.fragments import DAY_BEFORE, IN_RANGE, last_days, points
+from dashboards.fragments import DAY_BEFORE, IN_RANGE, LAST_HOUR, last_days, points
 from dashboards.model import Override, Row
 from dashboards.ookla import MEAN, NAME, NOTHING, SERVER
 from dashboards.panels import flux, table, timeseries
+from dashboards.speedtests import BEFORE, EMPTY
 
 
 def minutes(field: str, within: str = IN_RANGE) -> str:
@@ -47,7 +48,7 @@ import "timezone"
 
 zone = timezone.location(name: "${{zone}}")
 days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
-hours = {points("ookla_speedtest_hourly", "tests", within=last_days(28))}
+hours = {points("ookla_speedtest_hourly", "tests", within=last_days(28, stop=LAST_HOUR))}
     |> group()
     |> aggregateWindow(every: 1h, fn: sum, createEmpty: false, timeSrc: "_start")
     |> map(
@@ -66,11 +67,6 @@ hours
     |> pivot(rowKey: ["hour"], columnKey: ["day"], valueColumn: "_value")
     |> sort(columns: ["hour"])
 """
-
-BEFORE = Override(
-    "/the day before$/",
-    {"custom.lineStyle": {"dash": [8, 8], "fill": "dash"}, "custom.fillOpacity": 0, "custom.lineWidth": 1},
-)
 
 TESTS = timeseries(
     title="Tests per minute",
@@ -112,20 +108,23 @@ OLDER = timeseries(
 )
 DAYS = timeseries(
     title="Users per day",
-    description="Different devices of a day (UTC), each counted once, in the 30 days up to the end of the chosen time.",
+    description="Different devices of a day (UTC), each counted once, in the 30 days up to the end of the chosen time. "
+    "The last bar is the day so far.",
     targets=[flux(USERS_PER_DAY)],
     unit="short",
     no_value="No day yet: the first appears with the first test.",
     label=SERVER,
     bars=True,
     minimum=0,
+    width=24,
+    height=7,
 )
 
 WEEK = ("hour", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 BUSY = table(
     title="Busy hours",
     description="Tests per hour by hour of day and day of week: the mean of the four weeks up to the end of the chosen "
-    "time, in the time zone chosen above. The fuller the colour, the more tests.",
+    "time, hours that are over, in the time zone chosen above. The fuller the colour, the more tests.",
     targets=[flux(BUSY_HOURS)],
     unit="short",
     no_value="No hour yet: the first appears with the first test.",
@@ -134,8 +133,9 @@ BUSY = table(
     minimum=0,
     width=24,
     height=22,
-    custom={"cellOptions": {"type": "color-background", "mode": "basic"}, "align": "center"},
+    custom={"cellOptions": {"type": "color-background", "mode": "basic"}, "align": "center", "minWidth": 45},
     overrides=[
+        EMPTY,
         Override(
             "hour",
             {
@@ -143,7 +143,7 @@ BUSY = table(
                 "custom.cellOptions": {"type": "auto"},
                 "custom.width": 70,
             },
-        )
+        ),
     ],
     transformations=[
         {"id": "organize", "options": {"indexByName": {name: place for place, name in enumerate(WEEK)}}},

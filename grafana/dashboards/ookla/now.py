@@ -6,10 +6,13 @@ from dashboards.fragments import DAY, points
 from dashboards.model import Level, Panel, Row
 from dashboards.ookla import NOTHING, SERVER
 from dashboards.panels import flux, stat
+from dashboards.speedtests import ERRORS, REFUSALS
 
 AGE = f"""
 {points("ookla_speedtest_minutely", "tests", within="start: -30d")}
+    |> last()
     |> group(columns: ["server"])
+    |> sort(columns: ["_time"])
     |> last()
     |> map(
         fn: (r) =>
@@ -17,7 +20,7 @@ AGE = f"""
     )
 """
 
-ERRORS = f"""
+FAILURES = f"""
 {points("ookla_speedtest_minutely", "errors5xx")}
     |> group(columns: ["server"])
     |> sum()
@@ -44,9 +47,10 @@ def of_the_day(field: str) -> str:
 import "date"
 
 {points("ookla_speedtest_daily", field, within=DAY)}
-    |> group(columns: ["server"])
     |> last()
-    |> keep(columns: ["_time", "_value", "server"])
+    |> group(columns: ["server", "_time"])
+    |> sum()
+    |> group(columns: ["server"])
 """
 
 
@@ -89,12 +93,12 @@ def day_panel(title: str, field: str, counted: str) -> Panel:
 FAILED = stat(
     title="Server errors (5xx)",
     description="Requests of any kind that the server failed in the chosen time.",
-    targets=[flux(ERRORS)],
+    targets=[flux(FAILURES)],
     unit="short",
     no_value=NOTHING,
     label=SERVER,
     names=True,
-    levels=[Level(None, "none", "green"), Level(1, "some", "yellow"), Level(100, "many", "red")],
+    levels=ERRORS,
 )
 REFUSED = stat(
     title="Tests that were refused",
@@ -105,7 +109,7 @@ REFUSED = stat(
     label=SERVER,
     names=True,
     decimals=1,
-    levels=[Level(None, "usual", "green"), Level(0.05, "raised", "yellow"), Level(0.2, "high", "red")],
+    levels=REFUSALS,
 )
 
 NOW = Row(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dashboards.fragments import DAY_BEFORE, IN_RANGE, NAMES, NAMES_NEED, points
-from dashboards.model import Level, Override, Row, Variable
+from dashboards.fragments import NAMES, NAMES_NEED, WHOLE, WHOLE_BEFORE, points
+from dashboards.model import Row, Variable
 from dashboards.ookla import NAME, SUM
 from dashboards.panels import flux, stat, timeseries
+from dashboards.speedtests import BEFORE, REFUSALS
 
 THIS = 'r.asn == "${asn}"'
 NOTHING = "No test of this provider in this time."
@@ -69,10 +70,10 @@ REFUSED = f"""
 """
 
 
-def over_time(field: str, name: str, within: str = IN_RANGE, shift: str = "0s") -> str:
+def over_time(field: str, name: str, within: str = WHOLE, shift: str = "0s") -> str:
     """Tests or users per minute by server; nothing is 0, for it is known that there was none."""
     return f"""
-{'import "date"' if "date." in within else ""}
+import "date"
 
 {MINUTES}
 
@@ -87,20 +88,17 @@ def over_time(field: str, name: str, within: str = IN_RANGE, shift: str = "0s") 
 
 
 BY_STATUS = f"""
+import "date"
+
 {MINUTES}
 
-{points("ookla_speedtest_hello_minutely", "records", THIS)}
+{points("ookla_speedtest_hello_minutely", "records", THIS, within=WHOLE)}
     |> group(columns: ["status"])
     |> aggregateWindow(every: v.windowPeriod, fn: sum, timeSrc: "_start")
     |> fill(value: 0)
     |> map(fn: (r) => ({{_time: r._time, _value: float(v: r._value) / minutes, name: "status " + r.status}}))
     |> group(columns: ["name"])
 """
-
-BEFORE = Override(
-    "/the day before$/",
-    {"custom.lineStyle": {"dash": [8, 8], "fill": "dash"}, "custom.fillOpacity": 0, "custom.lineWidth": 1},
-)
 
 OF_ONE = Row(
     "This provider",
@@ -136,14 +134,14 @@ OF_ONE = Row(
             unit="percentunit",
             no_value=NOTHING,
             decimals=1,
-            levels=[Level(None, "usual", "green"), Level(0.05, "raised", "yellow"), Level(0.2, "high", "red")],
+            levels=REFUSALS,
         ),
         timeseries(
             title="Tests per minute by server",
             description=f"Dashed: the day before. {SUM}",
             targets=[
                 flux(over_time("tests", "r.server")),
-                flux(over_time("tests", 'r.server + ", the day before"', DAY_BEFORE, "1d")),
+                flux(over_time("tests", 'r.server + ", the day before"', WHOLE_BEFORE, "1d")),
             ],
             unit="short",
             no_value=NOTHING,

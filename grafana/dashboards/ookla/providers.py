@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dashboards.fragments import NAMES, NAMES_NEED, biggest, points
+from dashboards.fragments import NAMES, NAMES_NEED, WHOLE, biggest, points
 from dashboards.model import Json, Link, Override, Row
 from dashboards.ookla import NAME, NOBODY, SUM
 from dashboards.panels import flux, table, timeseries
 
 TESTS = points("ookla_speedtest_asn_minutely", "tests")
+TESTS_IN_WINDOWS = points("ookla_speedtest_asn_minutely", "tests", within=WHOLE)
 HELLOS = points("ookla_speedtest_hello_minutely", "records")
 
 TOP = f"""
@@ -36,7 +37,7 @@ import "strings"
 
 {NAMES}
 minutes = float(v: int(v: v.windowPeriod)) / 60000000000.0
-tests = {TESTS}
+tests = {TESTS_IN_WINDOWS}
     |> group(columns: ["asn"])
 leading = tests
     |> sum()
@@ -95,9 +96,11 @@ REFUSED = f"""
 """
 
 REFUSED_OVER_TIME = f"""
+import "date"
+
 minutes = float(v: int(v: v.windowPeriod)) / 60000000000.0
 
-{points("ookla_speedtest_hello_minutely", "records", 'r.status != "200"')}
+{points("ookla_speedtest_hello_minutely", "records", 'r.status != "200"', within=WHOLE)}
     |> group(columns: ["status"])
     |> aggregateWindow(every: v.windowPeriod, fn: sum, timeSrc: "_start")
     |> fill(value: 0)
@@ -113,7 +116,7 @@ POINTS = 250
 
 
 def columns(order: tuple[str, ...], bar: str) -> list[Override]:
-    """Headings, links and the column whose value is also a bar."""
+    """Headings, links and the column whose value is also a bar; of an AS number every digit is read."""
     headings = {
         "provider": "Provider",
         "asn": "AS number",
@@ -123,7 +126,8 @@ def columns(order: tuple[str, ...], bar: str) -> list[Override]:
         "share": "Share",
     }
     more: dict[str, dict[str, Json]] = {
-        bar: {"unit": "percentunit", "max": 1, "min": 0, "decimals": 1, "custom.cellOptions": {"type": "gauge"}}
+        "asn": {"unit": "string"},
+        bar: {"unit": "percentunit", "max": 1, "min": 0, "decimals": 1, "custom.cellOptions": {"type": "gauge"}},
     }
     links = {"provider": [TO_PROVIDER]}
     return [

@@ -1,9 +1,11 @@
-"""What the reader of the speed-test dashboard on Prometheus can choose."""
+"""What the reader of the speed-test dashboard on Prometheus can choose, and what is marked in its charts."""
 
 from __future__ import annotations
 
 from dashboards.model import Variable
+from dashboards.ookla_prometheus import shown
 from dashboards.panels import promql
+from dashboards.runner.moments import moments
 
 SERVERS = Variable(
     name="server",
@@ -19,3 +21,5 @@ ZONE = Variable(
     kind="textbox",
     values=["0"],
 )
+ANNOTATIONS = moments(only=f" and on (instance) last_over_time({shown('minutely_tests')}[1h])")
+"""Of the runners that have counted these servers within the hour; one that is just starting shows none yet."""

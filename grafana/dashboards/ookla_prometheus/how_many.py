@@ -5,11 +5,7 @@ from __future__ import annotations
 from dashboards.model import Json, Override, Panel, Row
 from dashboards.ookla_prometheus import MEAN, NOTHING, mean, of_days, shown
 from dashboards.panels import promql, table, timeseries
-
-BEFORE = Override(
-    "/the day before$/",
-    {"custom.lineStyle": {"dash": [8, 8], "fill": "dash"}, "custom.fillOpacity": 0, "custom.lineWidth": 1},
-)
+from dashboards.speedtests import BEFORE, EMPTY
 
 
 def minutes(title: str, value: str, means: str) -> Panel:
@@ -57,6 +53,8 @@ DAYS = timeseries(
     no_value="No day yet: the first ends at midnight UTC.",
     bars=True,
     minimum=0,
+    width=24,
+    height=7,
     interval="1d",
     looks_back="30d",
 )
@@ -87,8 +85,8 @@ BUSY = table(
     minimum=0,
     width=24,
     height=22,
-    custom={"cellOptions": {"type": "color-background", "mode": "basic"}, "align": "center"},
-    overrides=[Override("Hour", {"custom.cellOptions": {"type": "auto"}, "custom.width": 70})],
+    custom={"cellOptions": {"type": "color-background", "mode": "basic"}, "align": "center", "minWidth": 45},
+    overrides=[EMPTY, Override("Hour", {"custom.cellOptions": {"type": "auto"}, "custom.width": 70})],
     transformations=[
         {
             "id": "convertFieldType",

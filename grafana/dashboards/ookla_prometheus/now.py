@@ -5,11 +5,12 @@ from __future__ import annotations
 from dashboards.model import Level, Panel, Row
 from dashboards.ookla_prometheus import NOTHING, shown, total
 from dashboards.panels import promql, stat
+from dashboards.speedtests import ERRORS, REFUSALS
 
 ARRIVING = stat(
     title="Is data arriving?",
-    description="By the time, in seconds, since minutes of this server were last on the page of a runner, whatever "
-    "time range is chosen. They stay there for five minutes, so a log that ends now is told in six.",
+    description="By the time, in seconds, from minutes of this server that were last on the page of a runner to "
+    "the end of the chosen time. They stay there for five minutes, so a log that ends now is told in six.",
     targets=[
         promql(
             f"time() - max by (server) (max_over_time(timestamp({shown('minutely_tests')})[7d:1m]))",
@@ -25,12 +26,12 @@ ARRIVING = stat(
 )
 NEWEST = stat(
     title="Age of the newest record",
-    description="By the log itself: how far the runner of these servers has come in it.",
+    description="How far the runners of these servers have come, by the records themselves, in each of their sources.",
     targets=[
         promql(
-            "max by (source) (pegel_source_watermark_age_seconds and on (instance) "
+            "max by (instance, source) (pegel_source_watermark_age_seconds and on (instance) "
             f"last_over_time({shown('minutely_tests')}[7d]))",
-            "{{source}}",
+            "{{source}} on {{instance}}",
             instant=True,
         )
     ],
@@ -61,7 +62,7 @@ FAILED = stat(
     no_value=NOTHING,
     names=True,
     decimals=0,
-    levels=[Level(None, "none", "green"), Level(1, "some", "yellow"), Level(100, "many", "red")],
+    levels=ERRORS,
 )
 OTHER_THAN_200 = 'status!="200"'
 REFUSED_SHARE = (
@@ -76,7 +77,7 @@ REFUSED = stat(
     no_value="No HI record in this time.",
     names=True,
     decimals=1,
-    levels=[Level(None, "usual", "green"), Level(0.05, "raised", "yellow"), Level(0.2, "high", "red")],
+    levels=REFUSALS,
 )
 
 NOW = Row(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.columns import merged
+from dashboards.columns import merged, texts
 from dashboards.model import Json, Override, Row
 from dashboards.ookla_prometheus import MEAN, NOBODY, ROUGH, mean, named, shown, total
 from dashboards.panels import promql, table, timeseries
@@ -14,7 +14,7 @@ REFUSALS = 'status!="200"'
 BIGGEST = f"topk(10, {total(TESTS, by='asn', at=' @ end()')})"
 """The same ten all along a chart."""
 
-SHARE = f"{total(TESTS, by='asn')} / on () group_left () sum(sum_over_time({shown(TESTS)}[$__range:1m]))"
+SHARE = f"{total(TESTS, by='asn')} / on () group_left () {total(TESTS)}"
 
 # A provider that is gone must be seen to fall to nothing; but a runner that is gone leaves a gap.
 LEADING = f"""({mean(TESTS, by="asn")} and {BIGGEST})
@@ -44,7 +44,7 @@ BIGGEST_TABLE = table(
     unit="short",
     decimals=0,
     no_value=NOBODY,
-    overrides=[Override("Share", BAR)],
+    overrides=[texts(*PROVIDER.values()), Override("Share", BAR)],
     transformations=merged(PROVIDER, ["Tests", "Share"], "Tests"),
 )
 REFUSED_TABLE = table(
@@ -59,14 +59,14 @@ REFUSED_TABLE = table(
     unit="short",
     decimals=0,
     no_value="None was refused in this time.",
-    overrides=[Override("Share", BAR)],
+    overrides=[texts(*PROVIDER.values()), Override("Share", BAR)],
     transformations=merged(PROVIDER, ["Refused", "HI records", "Share"], "Refused"),
 )
 OVER_TIME = [promql(named(LEADING), "{{asname}}"), promql(OTHERS, "all others")]
 OVER_TIME_PANEL = timeseries(
     title="Tests per minute by provider",
     description=f"The ten biggest of the chosen time, and all others together. {MEAN} A provider that falls to "
-    "nothing is an outage of its own.",
+    f"nothing is an outage of its own. {ROUGH}",
     targets=OVER_TIME,
     unit="short",
     no_value=NOBODY,
@@ -75,7 +75,8 @@ OVER_TIME_PANEL = timeseries(
 )
 SHARE_PANEL = timeseries(
     title="Share of all tests by provider",
-    description="The same, as shares: a provider that disappears shows here even at night, when all have few tests.",
+    description="The same, as shares: a provider that disappears shows here even at night, when all have few tests. "
+    + ROUGH,
     targets=OVER_TIME,
     unit="short",
     no_value=NOBODY,
@@ -84,7 +85,7 @@ SHARE_PANEL = timeseries(
 )
 REFUSED_PANEL = timeseries(
     title="Refused HI records per minute by status",
-    description=f"HI records with another status than 200: what clients were told. {MEAN}",
+    description=f"HI records with another status than 200: what clients were told. {MEAN} {ROUGH}",
     targets=[promql(mean(HELLOS, REFUSALS, by="status"), "status {{status}}")],
     unit="short",
     no_value="None was refused in this time.",

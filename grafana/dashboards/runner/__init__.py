@@ -9,5 +9,8 @@ OF_SINK = f'{RUNNERS}, sink=~"$sink"'
 
 
 def grown(counter: str, by: str, conditions: str = RUNNERS) -> str:
-    """How much a counter grew for each step of a chart; what did not grow is left out."""
-    return f"sum by ({by}) (increase({counter}{{{conditions}}}[$__rate_interval])) > 0"
+    """How fast a counter grows, per minute; what does not grow is left out.
+
+    Not how much for each step: what is looked at is wider than a step, so bars would add up to several times the truth.
+    """
+    return f"60 * sum by ({by}) (rate({counter}{{{conditions}}}[$__rate_interval])) > 0"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dashboards.model import Annotation, Variable
+from dashboards.model import Variable
 from dashboards.panels import promql
 from dashboards.runner import OF_SOURCE, RUNNERS
+from dashboards.runner.moments import moments
 
 INSTANCES = Variable(
     name="instance",
@@ -28,24 +29,4 @@ SINKS = Variable(
     several=True,
 )
 
-# A runner that reads its configuration again begins anew in the same process: its CPU time goes on.
-ANEW = f"changes(pegel_runner_start_timestamp_seconds{{{RUNNERS}}}[$__rate_interval]) > 0"
-REBORN = f"resets(pegel_runner_cpu_seconds{{{RUNNERS}}}[$__rate_interval]) > 0"
-STARTS = Annotation(
-    name="Starts of a runner",
-    color="orange",
-    target=promql(REBORN),
-    text="{{instance}} was started",
-)
-CHANGES = Annotation(
-    name="Changes of a configuration",
-    color="purple",
-    target=promql(f"{ANEW} unless on (instance) {REBORN}"),
-    text="{{instance}} took another configuration",
-)
-ROTATIONS = Annotation(
-    name="Log rotations",
-    color="blue",
-    target=promql(f'increase(pegel_noticed_total{{{OF_SOURCE}, what="rotations"}}[$__rate_interval]) > 0'),
-    text="The log of {{source}} rotated",
-)
+ANNOTATIONS = moments(RUNNERS, OF_SOURCE)

@@ -10,7 +10,7 @@ COUNTING = Row(
     "Windows and turns",
     [
         timeseries(
-            title="Records after their window",
+            title="Records after their window, per minute",
             description="Late ones are counted, and stores that can be corrected are. Those that are too late are "
             "missing in this metric for good.",
             targets=[
@@ -23,7 +23,7 @@ COUNTING = Row(
             minimum=0,
         ),
         timeseries(
-            title="Values that cannot be stored",
+            title="Values that cannot be stored, per minute",
             description="Infinite, too wide, or of another type than before, by reason; they are left out.",
             targets=[promql(grown("pegel_unusable_values_total", "metric, reason"), "{{metric}}: {{reason}}")],
             unit="short",

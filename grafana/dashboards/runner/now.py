@@ -7,7 +7,7 @@ from dashboards.panels import promql, stat
 from dashboards.runner import NOTHING, RUNNERS
 
 
-def age(title: str, metric: str, description: str, no_value: str, levels: list[Level]) -> Panel:
+def age(title: str, metric: str, description: str, no_value: str, levels: list[Level], width: int = 6) -> Panel:
     """The time since something, in a word."""
     return stat(
         title=title,
@@ -19,6 +19,7 @@ def age(title: str, metric: str, description: str, no_value: str, levels: list[L
         words=bool(levels),
         decimals=0,
         levels=levels,
+        width=width,
     )
 
 
@@ -32,8 +33,22 @@ def failing(title: str, metric: str, what: str) -> Panel:
         no_value=f"none: no runner has {what.lower()}",
         names=True,
         levels=[Level(None, "none", "green"), Level(1, "some", "red")],
+        width=8,
     )
 
+
+IN_EFFECT = stat(
+    title="Is the configuration in effect?",
+    description="A changed file that is wrong is refused: the former configuration goes on, and would not survive a "
+    "restart. `pegel check` says what is wrong.",
+    targets=[promql(f"pegel_runner_config_refused{{{RUNNERS}}}", "{{instance}}", instant=True)],
+    unit="short",
+    no_value=NOTHING,
+    names=True,
+    words=True,
+    levels=[Level(None, "yes", "green"), Level(1, "refused", "red")],
+    width=6,
+)
 
 NOW = Row(
     "Now",
@@ -47,6 +62,7 @@ NOW = Row(
             names=True,
             words=True,
             levels=[Level(None, "no", "red"), Level(1, "yes", "green")],
+            width=6,
         ),
         age(
             "Do they commit?",
@@ -56,6 +72,7 @@ NOW = Row(
             NOTHING,
             [Level(None, "yes", "green"), Level(120, "late", "yellow"), Level(300, "no", "red")],
         ),
+        IN_EFFECT,
         age(
             "Running for",
             "pegel_runner_start_timestamp_seconds",
@@ -69,6 +86,7 @@ NOW = Row(
             "By the age of the newest one in seconds. Without one a broken state means reading everything again.",
             "no: none was taken so far",
             [Level(None, "yes", "green"), Level(10800, "old", "yellow"), Level(86400, "no", "red")],
+            width=8,
         ),
         failing("Sources that fail", "pegel_source_failing", "Sources"),
         failing("Sinks that fail", "pegel_sink_failing", "Sinks"),

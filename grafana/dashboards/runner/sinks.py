@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.columns import merged
+from dashboards.columns import merged, texts
 from dashboards.model import Json, Level, Link, Override, Row
 from dashboards.panels import promql, state_timeline, table, timeseries
 from dashboards.runner import OF_SINK, grown
@@ -34,6 +34,7 @@ TABLE = table(
     width=24,
     height=7,
     overrides=[
+        texts("Sink", "Runner"),
         Override(
             "Sink",
             links=[
@@ -70,7 +71,7 @@ SINKS = Row(
             minimum=0,
         ),
         timeseries(
-            title="Dead letters by reason",
+            title="Dead letters per minute by reason",
             description="Points that a store refused for good. They are kept: `pegel sinks` lists, retries, discards.",
             targets=[promql(grown("pegel_dead_letters_total", "sink, reason", OF_SINK), "{{sink}}: {{reason}}")],
             unit="short",
@@ -80,7 +81,7 @@ SINKS = Row(
             minimum=0,
         ),
         timeseries(
-            title="Points dropped",
+            title="Points dropped per minute",
             description="Too old, or too many, or letters that took too much room: this store has a gap.",
             targets=[
                 promql(grown("pegel_outbox_dropped_total", "sink", OF_SINK), "{{sink}}: before they were sent"),

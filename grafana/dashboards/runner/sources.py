@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.columns import merged
+from dashboards.columns import merged, texts
 from dashboards.model import Json, Level, Link, Override, Row
 from dashboards.panels import promql, state_timeline, table, timeseries
 from dashboards.runner import NOTHING, OF_SOURCE, grown
@@ -29,6 +29,7 @@ TABLE = table(
     width=24,
     height=7,
     overrides=[
+        texts("Source", "Runner"),
         Override(
             "Source",
             links=[
@@ -88,7 +89,7 @@ SOURCES = Row(
             minimum=0,
         ),
         timeseries(
-            title="Rejected lines by reason",
+            title="Rejected lines per minute by reason",
             description="Lines that are no records of the declared format. `pegel explain` shows why one is none.",
             targets=[promql(grown("pegel_rejects_total", "source, reason", OF_SOURCE), "{{source}}: {{reason}}")],
             unit="short",
@@ -98,7 +99,7 @@ SOURCES = Row(
             minimum=0,
         ),
         timeseries(
-            title="Noticed about files",
+            title="Noticed about files, per minute",
             description="Rotations are usual; what is lost, quarantined, ambiguous or cut off is told by an alert.",
             targets=[promql(grown("pegel_noticed_total", "source, what", OF_SOURCE), "{{source}}: {{what}}")],
             unit="short",

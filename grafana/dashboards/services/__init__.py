@@ -1,7 +1,8 @@
 """The rows of the dashboard about the stack: one module for each service, panels beside their PromQL.
 
-What Prometheus 2.53, Pushgateway 1.11 and InfluxDB 2.7 show was read from them. What Grafana shows is taken from its
-source; no Grafana ran where this was written.
+What Prometheus 2.53, Pushgateway 1.11 and InfluxDB 2.7 show was read from them. What Grafana shows was read in its
+source (`pkg/middleware/request_metrics.go`, `pkg/services/pluginsintegration/clientmiddleware/metrics_middleware.go`);
+no Grafana ran where this was written.
 """
 
 from __future__ import annotations

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from dashboards.columns import merged
-from dashboards.model import Level, Panel, Row
+from dashboards.model import Annotation, Level, Panel, Row
 from dashboards.panels import promql, stat, state_timeline, table
 from dashboards.services import curve
 
+BORN = (
+    'changes(process_start_time_seconds{job=~"prometheus|grafana|pushgateway"}[$__rate_interval]) > 0'
+    " or resets(influxdb_uptime_seconds[$__rate_interval]) > 0"
+)
+STARTS = Annotation(name="Starts of a service", color="orange", target=promql(BORN), text="{{job}} was started")
+CHANGES = Annotation(
+    name="Changes of Prometheus' configuration",
+    color="purple",
+    target=promql(
+        "changes(prometheus_config_last_reload_success_timestamp_seconds[$__rate_interval]) > 0"
+        f" unless on (job, instance) ({BORN})"
+    ),
+    text="{{job}} took its configuration anew",
+)
 ANSWERS = [Level(None, "down", "red"), Level(1, "up", "green")]
 NO_TARGETS = "No data: Prometheus scrapes nothing, or Grafana does not reach it."
 FIRING = 'ALERTS{alertstate="firing", severity!="none"}'
@@ -45,18 +59,29 @@ ALERTS_FIRING = stat(
 )
 
 
+ABOUT = ", ".join(
+    f'"{name}"' for name in ("server", "source", "sink", "metric", "asn", "what", "endpoint", "status", "code")
+)
+"""Labels that say what an alert is about; each has some of them."""
+WHICH = f"""max by (severity, alertname, job, instance, about) (
+  label_replace(label_join({FIRING}, "about", " ", {ABOUT}), "about", "$1", "about", " *(.*?) *")
+)"""
+
+
 def alerts_table(title: str, width: int, height: int) -> Panel:
     """What fires, where it says where."""
     return table(
         title=title,
         description="Alerts that fire now. docs/runbook.md has a heading for each: what it means and what to do.",
-        targets=[promql(f"max by (severity, alertname, job, instance) ({FIRING})", table=True)],
-        unit="short",
+        targets=[promql(WHICH, table=True)],
+        unit="string",
         no_value="No alert fires.",
         width=width,
         height=height,
         transformations=merged(
-            {"severity": "Severity", "alertname": "Alert", "job": "Job", "instance": "Where"}, [], hidden=("Value",)
+            {"severity": "Severity", "alertname": "Alert", "about": "What", "instance": "Where", "job": "Job"},
+            [],
+            hidden=("Value",),
         ),
     )
 
@@ -67,9 +92,9 @@ SERVICES = Row(
         UP,
         RUNNERS_UP,
         ALERTS_FIRING,
-        alerts_table("Which alerts fire", 12, 9),
+        alerts_table("Which alerts fire?", 12, 9),
         state_timeline(
-            title="When they answered",
+            title="When did they answer?",
             description="A gap is a time without Prometheus.",
             targets=[promql("min by (job, instance) (up)", "{{job}} {{instance}}")],
             unit="short",

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dashboards.model import Row
 from dashboards.services import curve
 
-BUCKETS = "rate(grafana_http_request_duration_seconds_bucket[$__rate_interval])"
+QUERIES = 'grafana_plugin_request_total{endpoint="queryData"}'
+# A mean, for a quantile over 30 days would read eleven buckets of every address that Grafana has.
+TIME = (
+    "sum(rate(grafana_http_request_duration_seconds_sum[$__rate_interval]))"
+    " / sum(rate(grafana_http_request_duration_seconds_count[$__rate_interval]))"
+)
 
 GRAFANA = Row(
     "Grafana",
@@ -20,23 +25,21 @@ GRAFANA = Row(
             ),
         ),
         curve(
-            "Requests to data sources by answer",
-            "What panels and alerts ask. Anything but 200 is a panel that shows an error.",
+            "Queries to data sources by answer",
+            "What panels ask, by the kind of source: ok; cancelled, when the reader went on; error, a panel that shows "
+            "one. A source whose plug-in is gone is in none of them: Grafana's log says it.",
             "reqps",
             (
-                "sum by (datasource, code) (rate(grafana_datasource_request_total[$__rate_interval]))",
-                "{{datasource}}: {{code}}",
+                f"sum by (plugin_id, status) (rate({QUERIES}[$__rate_interval]))",
+                "{{plugin_id}}: {{status}}",
             ),
             no_value="Nobody has looked at a dashboard so far.",
         ),
         curve(
-            "Time of an answer",
-            "Nine of ten requests of browsers are faster.",
+            "Mean time of an answer",
+            "Of the requests of browsers; those that wait for a data source among them.",
             "s",
-            (
-                f"histogram_quantile(0.9, sum by (le) ({BUCKETS}))",
-                "9 of 10",
-            ),
+            (TIME, "mean"),
         ),
     ],
 )

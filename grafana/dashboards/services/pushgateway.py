@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.columns import merged
+from dashboards.columns import merged, texts
 from dashboards.model import Override, Row
 from dashboards.panels import promql, table
 from dashboards.services import curve
@@ -24,13 +24,14 @@ PUSHGATEWAY = Row(
             width=12,
             height=8,
             overrides=[
+                texts("Job", "Instance"),
                 Override(
                     "Last one refused",
                     {
                         "unit": "short",
                         "mappings": [{"type": "value", "options": {"0": {"text": "no"}, "1": {"text": "yes"}}}],
                     },
-                )
+                ),
             ],
             transformations=merged({"job": "Job", "instance": "Instance"}, ["Age", "Last one refused"], "Age"),
         ),

@@ -31,7 +31,7 @@ COMMANDS = {
     "state": "Show the state: how far each source is, what is open, what waits.",
     "sinks": "Show what waits for each sink; retry or discard the points that one refused for good.",
     "schema": "Print the JSON Schema of the configuration, for editors.",
-    "doctor": "Look at everything around the runner and say what would keep it from working.",
+    "doctor": "Look at everything around the runner and say what would keep it from working, or why nothing arrives.",
     "backfill": "Read old archives into the sinks, exactly once, while the runner goes on.",
     "demo": "Watch the speed-test job on invented data.",
 }

@@ -73,6 +73,8 @@ def _archives(part: str, found: Sequence[LogFile]) -> Iterator[Finding]:
 
 
 def _open_door(door: Path, rights: Rights) -> str:
+    if rights.contained:
+        return _from_outside([door], 0o010, rights)
     return f"as root: setfacl -m u:{rights.name}:rX {door}   (or chmod o+x, if anybody may pass)"
 
 
@@ -85,6 +87,8 @@ def _pattern(names: Sequence[str]) -> str:
 
 def _open_files(paths: Sequence[Path], rights: Rights) -> str:
     """How to get the right to read all of the files, and those that rotation will make."""
+    if rights.contained:
+        return _from_outside(paths, 0o040, rights)
     name = rights.name
     commands = []
     for folder in dict.fromkeys(path.parent for path in paths):
@@ -98,3 +102,14 @@ def _open_files(paths: Sequence[Path], rights: Rights) -> str:
     return (
         f"as root: {acl}; new files follow the directory, unless they are made with mode 0600 (logrotate: create 0640)"
     )
+
+
+def _from_outside(paths: Sequence[Path], bit: int, rights: Rights) -> str:
+    """A container has neither the tools nor the names of its host, and may call the place differently."""
+    user, found = rights.user, [path.stat() for path in paths]
+    acl = f"setfacl -R -m u:{user}:rX DIRECTORY && setfacl -m d:u:{user}:rX DIRECTORY"
+    host = f"on the host, as root, for the directory that is mounted here: {acl}"
+    groups = {one.st_gid if one.st_mode & bit else 0 for one in found}
+    if len(groups) == 1 and 0 not in groups:
+        return f'give the container its group, in compose.override.yaml: group_add: ["{groups.pop()}"]; or {host}'
+    return host

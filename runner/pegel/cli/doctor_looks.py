@@ -13,11 +13,15 @@ from pathlib import Path
 from typing import Literal
 
 from pegel.cli.doctor_files import file_findings
+from pegel.cli.doctor_flow import flow_findings
+from pegel.cli.doctor_ports import AtWork, Ports, port_findings
 from pegel.cli.findings import Finding
 from pegel.cli.probing import probe_all
 from pegel.cli.rights import Rights
+from pegel.cli.status_facts import gather
 from pegel.config import Checked
 from pegel.errors import StateError
+from pegel.pipeline.health import Vitals, span
 from pegel.plan import Plan
 from pegel.seams import Clock, Files, SystemClock, SystemFiles
 from pegel.state.lock import holder, refuse_network_file_system
@@ -54,6 +58,7 @@ class Machine:
     clock: Clock = field(default_factory=SystemClock)
     statvfs: Callable[[Path], os.statvfs_result] = os.statvfs
     clock_is_set: Callable[[], bool | None] = clock_is_set
+    ports: Ports = field(default_factory=Ports)
     mounts: Path = Path("/proc/self/mounts")
     units: Sequence[Path] = tuple(Path(one) for one in _UNITS)
 
@@ -75,8 +80,9 @@ def looks(config: Path, checked: Checked, machine: Machine, *, connect: bool = T
     for source in plan.sources:
         yield from file_findings(source, machine.files, machine.rights, machine.clock.wall())
     yield _clock(machine)
-    if connect:
-        yield from _endpoints(checked)
+    tried = list(_endpoints(checked)) if connect else []
+    yield from tried
+    yield from _at_work(plan, machine, [one.part for one in tried if one.level == "problem"], connect=connect)
     yield from _unit(machine, plan)
 
 
@@ -183,6 +189,31 @@ def _endpoints(checked: Checked) -> Iterator[Finding]:
         for sentence in sentences:
             # through the entry, which knows what has to be masked
             yield Finding("problem", endpoint.name, endpoint.problem(sentence).message)
+
+
+def _at_work(plan: Plan, machine: Machine, unheard: Sequence[str], *, connect: bool) -> Iterator[Finding]:
+    """What listens, and how far the numbers come."""
+    try:
+        vitals = gather(plan, clock=machine.clock, files=machine.files)
+    except (OSError, StateError) as error:
+        yield from port_findings(plan, machine.ports, AtWork(), machine.clock.wall())
+        closed = not machine.rights.may_read(plan.runner.state)  # that is a finding of its own already
+        sentence = f"how far the numbers come cannot be said: {error}"
+        yield Finding("note" if closed else "problem", "flow", sentence, f"look {who_may(plan.runner.state)}")
+        return
+    yield from _refused(vitals)
+    began = vitals.said.began if vitals.said is not None else None
+    runner = AtWork(vitals.process, began) if vitals.process is not None else None
+    yield from port_findings(plan, machine.ports, runner, vitals.now)
+    yield from flow_findings(vitals, unheard=[one.removeprefix("sink ") for one in unheard], connect=connect)
+
+
+def _refused(vitals: Vitals) -> Iterator[Finding]:
+    """The file is fine, and yet it is not what runs: the state refuses it, or an address."""
+    for trouble in vitals.said.troubles if vitals.said is not None and vitals.process is not None else ():
+        if trouble.kind == "config":
+            sentence = f"the runner refuses it for {span(vitals.now - trouble.since)} and goes on with the former one"
+            yield Finding("problem", "config", f"{sentence}: {trouble.sentence}", "mend it: a restart would end it")
 
 
 def _unit(machine: Machine, plan: Plan) -> Iterator[Finding]:

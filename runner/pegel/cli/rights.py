@@ -9,6 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+_SIGNS_OF_A_CONTAINER = (Path("/.dockerenv"), Path("/run/.containerenv"))
+
+
+def _contained() -> bool:
+    return any(sign.exists() for sign in _SIGNS_OF_A_CONTAINER)
+
 
 def _allowed(path: Path, mode: int) -> bool:
     return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
@@ -21,10 +27,12 @@ class Rights:
     Attributes:
         user: Number of the user.
         allowed: Whether the user may do something (os.R_OK, …) with a path.
+        contained: Whether all this is in a container, where whoever can change rights is outside.
     """
 
     user: int = field(default_factory=os.geteuid)
     allowed: Callable[[Path, int], bool] = _allowed
+    contained: bool = field(default_factory=_contained)
 
     @property
     def name(self) -> str:

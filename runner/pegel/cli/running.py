@@ -80,15 +80,16 @@ class Running:
             if former is None:
                 raise
             log.error("the changed configuration cannot run, the old one goes on: %s", error)
-            return self._opened(former, None)
+            runner, web, plan = self._opened(former, None)
+            runner.refused = str(error)
         return runner, web, plan
 
     def _run(self, plan: Plan, former: Plan | None) -> tuple[Plan, Plan]:
         """Run a plan until it is stopped or replaced; returns the next one and the one that ran."""
         pause = threading.Event()
         replacement: list[Plan] = []
-        watcher = threading.Thread(target=self._guard, args=(pause, replacement), daemon=True)
         runner, web, plan = self._opened(plan, former)
+        watcher = threading.Thread(target=self._guard, args=(pause, replacement, runner), daemon=True)
         try:
             watcher.start()
             web.start()
@@ -100,14 +101,14 @@ class Running:
             runner.close()
         return (replacement[0] if replacement else plan), plan
 
-    def _guard(self, pause: threading.Event, replacement: list[Plan]) -> None:
+    def _guard(self, pause: threading.Event, replacement: list[Plan], runner: Runner) -> None:
         """Watch; if that fails, the plan is started again and watched anew, for nobody else hears a signal."""
         try:
-            self._watch(pause, replacement)
+            self._watch(pause, replacement, runner)
         finally:
             pause.set()
 
-    def _watch(self, pause: threading.Event, replacement: list[Plan]) -> None:
+    def _watch(self, pause: threading.Event, replacement: list[Plan], runner: Runner) -> None:
         """Set `pause` when the plan has to stop: for good, or for a new one."""
         seen = self._stamp()
         while not pause.is_set():
@@ -125,6 +126,7 @@ class Running:
             except ConfigError as error:
                 for problem in error.problems:
                     log.error("the changed configuration is refused, the old one goes on: %s", problem)
+                runner.refused = _first_of(error)
                 continue
             log.info("the configuration has changed and is loaded")
             self._notify.reloading()
@@ -141,6 +143,12 @@ def _changed(file: Path) -> int:
         return file.stat().st_mtime_ns
     except OSError:
         return 0  # it is being replaced, or is gone: loading says which
+
+
+def _first_of(error: ConfigError) -> str:
+    """The first problem, and how many there are."""
+    first, *more = error.problems
+    return f"{first} (and {len(more)} more)" if more else f"{first}"
 
 
 def _in_words(plan: Plan) -> str:

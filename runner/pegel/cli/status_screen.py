@@ -54,6 +54,9 @@ def _runner(vitals: Vitals) -> Iterator[str]:
 def _sources(vitals: Vitals) -> Iterator[str]:
     facts = vitals.facts or {}
     known = {one["name"]: one for one in facts["sources"]}
+    if not vitals.plan.sources:
+        yield ""
+        yield _row("source", "none is configured; its own figures (pegel_*) are all that there is")
     for source in vitals.plan.sources:
         one = known.get(source.name, {})
         yield ""
@@ -94,7 +97,7 @@ def _metrics(vitals: Vitals) -> Iterator[str]:
     facts = vitals.facts or {}
     known = {one["name"]: one for one in facts["metrics"] if one["until"] is None}
     late = {one["labels"].get("metric"): one["value"] for one in facts["counters"] if one["name"] == "too_late_total"}
-    yield ""
+    yield from [""] if vitals.plan.metrics else []
     for metric in vitals.plan.metrics:
         one = known.get(metric.name)
         mark = one["watermark"] if one else None
@@ -114,7 +117,7 @@ def _sinks(vitals: Vitals) -> Iterator[str]:
     dropped = {
         one["labels"].get("sink"): one["value"] for one in facts["counters"] if one["name"] == "outbox_dropped_total"
     }
-    yield ""
+    yield from [""] if vitals.plan.sinks else []
     for sink in vitals.plan.sinks:
         one = known.get(sink.name)
         yield _row("sink", f"{sink.name}: {_backlog(one, vitals.now)}")

@@ -58,8 +58,10 @@ def off_warnings(nodes: Sequence[Node]) -> list[Problem]:
 
 
 def pattern_warnings(nodes: Sequence[Node], metrics: Sequence[Metric]) -> list[Problem]:
-    """Patterns that match no metric."""
+    """Patterns that match no metric, where there are metrics: a configuration may begin without any."""
     names = [one.name for metric in metrics for one in metric.shown()]
+    if not names:
+        return []
     warnings = []
     for node in nodes:
         written = node.table.get("metrics")

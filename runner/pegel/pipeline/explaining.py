@@ -22,7 +22,7 @@ from pegel.plan import Plan, SourcePlan
 from pegel.sinks import Histogram, Value
 from pegel.table import Batch, Engine, Table
 
-_REASONS = {
+REASONS = {
     "malformed": "it does not fit the format",
     "foreign": "it does not begin as record_start says, and no record before it goes on",
     "orphan_fragment": "it continues a record whose beginning is not there",
@@ -31,6 +31,7 @@ _REASONS = {
     "bad_time": "no format of the source's time fits, or it has no time",
     "future": "its time is more than five minutes ahead of the clock",
 }
+"""What the reasons of rejects mean; a format has words of its own for some of them."""
 
 
 @dataclass(frozen=True)
@@ -178,8 +179,8 @@ def explain(plan: Plan, source: SourcePlan, data: bytes, read_at: int, most: int
 
 def _why(source: SourcePlan, reason: str, text: bytes) -> str:
     """A reason in a sentence: the format's own where it has one."""
-    told = source.format.why(text) if reason == "malformed" or reason not in _REASONS else ""
-    return told or _REASONS.get(reason, reason.replace("_", " "))
+    told = source.format.why(text) if reason == "malformed" or reason not in REASONS else ""
+    return told or REASONS.get(reason, reason.replace("_", " "))
 
 
 class _Records:

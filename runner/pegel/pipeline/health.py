@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pegel.metrics.definition import Metric
+from pegel.pipeline.holding import holder
 from pegel.plan import Plan
 from pegel.state.bulletin import Said, Trouble
 from pegel.units import show_size
@@ -143,6 +144,9 @@ def _troubles(vitals: Vitals) -> Iterator[Complaint]:
         if trouble.kind == "state":
             sentence = f"it cannot be written since {span(lasting)}: {trouble.sentence}"
             yield Complaint("state", sentence, "nothing is lost: reading waits until there is room or the disk is well")
+        elif trouble.kind == "config":
+            sentence = f"the changed one is refused since {span(lasting)} and the old one goes on: {trouble.sentence}"
+            yield Complaint("config", sentence, "mend it before the next restart, which it would not survive")
         elif lasting > (HELD_LONG if trouble.waiting else FAILS_LONG):
             yield _lasting(trouble, lasting)
 
@@ -219,9 +223,9 @@ def _metrics(vitals: Vitals) -> Iterator[Complaint]:
             continue
         behind = max(one["newest"] for one in mine) / 1e6 - mark / 1e6
         if behind > HELD_LONG:
-            oldest = min(mine, key=lambda one: int(one["newest"]))
-            sentence = f"its windows are {span(behind)} behind the newest record: they wait for {oldest['partition']}"
-            yield Complaint(f"metric {metric.name}", sentence, "it goes on when that was read, or is idle")
+            held = holder(metric, vitals)
+            sentence = f"its windows are {span(behind)} behind the newest record: they wait for {held.what}"
+            yield Complaint(f"metric {metric.name}", sentence, held.advice)
 
 
 def _too_late(metric: Metric, vitals: Vitals) -> Iterator[Complaint]:

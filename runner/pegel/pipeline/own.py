@@ -8,7 +8,7 @@ of the state: two runners that write into one bucket must not overwrite each oth
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pegel.pipeline.delivery import Delivery
 from pegel.pipeline.footprint import footprint
@@ -46,19 +46,21 @@ _Made = tuple[str, Mapping[str, str], Mapping[str, Value], Mapping[str, Kind]]
 class OwnMetrics:
     """Makes a point a minute of what the state and the process know about themselves."""
 
-    def __init__(self, state: State, settings: RunnerSettings, now: int) -> None:
+    def __init__(self, state: State, settings: RunnerSettings, now: int, refused: Callable[[], str]) -> None:
         """Begin.
 
         Args:
             state: What is told about.
             settings: Of the runner.
             now: When it began to run, in microseconds since 1970.
+            refused: Why the changed configuration is not what runs; empty where it is.
         """
         self._state = state
         self._settings = settings
         self._begun = now
+        self._refused = refused
         self._minute: int | None = None
-        self._counters: dict[tuple[str, str], int] = {}
+        self._counters: dict[tuple[str, str], int] | None = None
         self._told: tuple[int, dict[tuple[str, str], int]] | None = None
 
     def due(self, now: int) -> bool:
@@ -120,8 +122,8 @@ class OwnMetrics:
 
     def _growth(self, counters: Mapping[tuple[str, str], int]) -> list[_Made]:
         """What the state counted since the last minute, as increments."""
-        before = self._counters
-        grown = {place: value - before.get(place, 0) for place, value in counters.items()} if before else {}
+        before = counters if self._counters is None else self._counters
+        grown = {place: value - before.get(place, 0) for place, value in counters.items()}
         return [_counted(place, growth) for place, growth in grown.items() if growth]
 
     def _metrics(self, metrics: Sequence[LiveMetric]) -> list[_Made]:
@@ -157,6 +159,7 @@ class OwnMetrics:
             "commit_timestamp_seconds": now // 10**6,
             "start_timestamp_seconds": self._begun // 10**6,
             "snapshot_interval_seconds": round(self._settings.snapshot_interval),
+            "config_refused": int(bool(self._refused())),
             **footprint(self._state.path),
         }
         return ("pegel_runner", {}, values, dict.fromkeys(values, "gauge"))

@@ -44,6 +44,10 @@ class Runner:
 
     Every effect is in the state's commits: dropping this object at any moment and making a new one on the same
     state goes on exactly where the last commit was.
+
+    Attributes:
+        refused: Why the configuration, which has changed, is not what runs here; empty where it is. Set by whoever
+            watches it.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class Runner:
         self._connect = connect
         self._accept_state_loss = accept_state_loss
         self.outcomes: queue.SimpleQueue[tuple[str, Outcome]] = queue.SimpleQueue()
+        self.refused = ""
         self._backlog: list[Folded] = []
         self._undone = False
         self._seen: dict[tuple[str, str], int] = {}
@@ -131,7 +136,7 @@ class Runner:
             pace = settings.commit_interval / 2
             self.readers.append(Reader(source, self.state, self.clock, self._files, pace))
         self._stages = self._new_stages()
-        self._own = OwnMetrics(self.state, settings, round(self.clock.wall() * 1e6))
+        self._own = OwnMetrics(self.state, settings, round(self.clock.wall() * 1e6), lambda: self.refused)
         with self.state.transaction():
             self.turn.releases.begin()
         self._tell_readers()

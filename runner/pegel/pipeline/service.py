@@ -206,6 +206,10 @@ class Service:
             wrong["state", ""] = (self._state_trouble, False)
         else:
             fine.add(("state", ""))
+        if self._runner.refused:
+            wrong["config", ""] = (self._runner.refused, False)
+        else:
+            fine.add(("config", ""))
         self._bulletin.tell(wrong, fine)
 
     # -- other threads --------------------------------------------------------------------------------

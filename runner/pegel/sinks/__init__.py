@@ -133,6 +133,18 @@ class Sink(ABC):
         """
         return ()
 
+    def stored(self, metrics: Sequence[str]) -> Mapping[str, int] | None:
+        """What the store has: the time of its newest point (us; the time that it has there) of each of these metrics.
+
+        A metric of which it has nothing in the last days is left out. None if such a thing cannot be asked there.
+        Asked by `pegel doctor` beside a runner, never by the runner; takes at most 10 s.
+
+        Raises:
+            Retryable: It did not tell; the sentence says why, such as a token that may only write.
+        """
+        del metrics
+        return None
+
     def open(self) -> None:  # noqa: B027 (there may be nothing to prepare)
         """Prepare to send; may raise a Retryable."""
 

@@ -1,9 +1,8 @@
-"""What the answers of any HTTP server say beside their status: how long to wait, what time it is, where it moved."""
+"""What the answers of any HTTP server say beside their status: how long to wait, where it moved."""
 
 from __future__ import annotations
 
-from email.utils import parsedate_to_datetime
-
+from pegel.sinks.clocks import moment
 from pegel.sinks.posting import Reply
 from pegel.sinks.safe_text import clean
 
@@ -16,34 +15,16 @@ SLOWLY = 60.0
 _LONGEST_WAIT = 600.0
 """Seconds for which a server may ask to be left alone."""
 
-_GREATEST_SKEW = 30.0
-"""Seconds."""
-
 
 def retry_after(reply: Reply) -> float | None:
     """Seconds that the server asks for; None if it does not."""
     text = reply.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return min(float(text[:9]), _LONGEST_WAIT)
-    until, now = _time(text), _time(reply.headers.get("date", ""))
+    until, now = moment(text), moment(reply.headers.get("date", ""))
     if until is None or now is None:
         return None
     return min(max(0.0, until - now), _LONGEST_WAIT)
-
-
-def skew(reply: Reply, now: float) -> float | None:
-    """Seconds that `now` is ahead of the server's clock; None if it does not tell the time."""
-    theirs = _time(reply.headers.get("date", ""))
-    return None if theirs is None else now - theirs
-
-
-def clocks(reply: Reply, now: float, url: str) -> list[str]:
-    """What is wrong with the clocks, as sentences: no or one."""
-    ahead = skew(reply, now)
-    if ahead is None or abs(ahead) <= _GREATEST_SKEW:
-        return []
-    which = "ahead of" if ahead > 0 else "behind"
-    return [f"the clock of this machine is {abs(ahead):.0f} s {which} that of {url}; let both follow NTP"]
 
 
 def redirected(reply: Reply, url: str) -> str:
@@ -55,10 +36,3 @@ def redirected(reply: Reply, url: str) -> str:
 def is_unsure(reply: Reply) -> bool:
     """Whether something may be stored nevertheless, at once or later."""
     return reply.status >= 500 or reply.status in (408, 499) or 200 <= reply.status < 300
-
-
-def _time(text: str) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, OverflowError):
-        return None

@@ -53,10 +53,14 @@ def text(shown: Iterable[Family]) -> bytes:
 def openmetrics(shown: Sequence[Family]) -> bytes:
     """Families in OpenMetrics 1.0: a counter or an info is named without its suffix, and the end is marked.
 
-    A counter whose short name another family has is `unknown` to OpenMetrics: the number is the same.
+    One whose short name another family has is `unknown` to OpenMetrics: the number is the same.
     """
     taken = {family.name for family in shown}
-    lines = [_lines(family, *_openmetrics_name(family, taken), _QUOTED) for family in shown]
+    lines = []
+    for family in shown:
+        name, kind = _openmetrics_name(family, taken)
+        taken.add(name)
+        lines.append(_lines(family, name, kind, _QUOTED))
     return "".join([*lines, "# EOF\n"]).encode()
 
 
@@ -84,8 +88,12 @@ def families(points: Iterable[Point]) -> list[Family]:
 def family_name(metric: str, value: str, kind: Kind, *, alone: bool) -> str:
     """The Prometheus name of a value; `alone` if the metric has no other and this one is called `value`."""
     name = metric_name(metric if alone else f"{metric}_{value}")
-    suffix = "_total" if kind == "counter" else ""
-    return name if name.endswith(suffix) else name + suffix
+    return _ending(name, "_total") if kind == "counter" else name
+
+
+def _ending(name: str, suffix: str) -> str:
+    """The name with this end; one that is nothing else would have no name left in OpenMetrics, which spoils a page."""
+    return name if name.endswith(suffix) and name != suffix else name + suffix
 
 
 @lru_cache(maxsize=4096)
@@ -151,8 +159,7 @@ def _add_info(found: dict[str, Family], point: Point) -> None:
     texts = [(name, str(value)) for name, value in point.values.items() if point.kinds.get(name) == "info"]
     if not texts:
         return
-    name = metric_name(point.metric)
-    name = name if name.endswith("_info") else f"{name}_info"
+    name = _ending(metric_name(point.metric), "_info")
     labels = series_labels([*point.labels, *texts])
     family = found.setdefault(name, Family(name, "info", point.help, {}))
     if family.type == "info":

@@ -40,6 +40,8 @@ def _sentence(reply: Reply, url: str, bucket: str) -> str:
     status = reply.status
     if status == 401:
         return f'{url} does not know the token (401); give one that may write to the bucket "{bucket}"'
+    if status == 403 and ("inactive" in said or "expired" in said):
+        return f"the token is no longer good (403: {said}); activate it, or make a new one"
     if status == 403:
         return f'the token may not write to the bucket "{bucket}" (403: {said}); give it that right'
     if status == 404 and said:

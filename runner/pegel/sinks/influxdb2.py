@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
 from pegel.errors import Permanent, Retryable
 from pegel.secret import Secret
-from pegel.sinks import Point, Sink
-from pegel.sinks.answers import clocks
+from pegel.sinks import Point, Sink, clocks
 from pegel.sinks.halving import Refusal, faults_of, refused_rows
 from pegel.sinks.influx import lines
 from pegel.sinks.influx_answers import refusal, trouble
+from pegel.sinks.influx_queries import newest_flux, read_newest
 from pegel.sinks.posting import Poster, Reply, Trust, split_url
 from pegel.units import Duration
 
@@ -131,12 +131,20 @@ class Influxdb2(Sink):
             reply = self._post(poster, _NOTHING)
             if reply.status != 204:
                 found.append(str(self._trouble(reply)))
-            found += clocks(reply, self._wall(), self.url)
+            apart = clocks.complaint(reply, self._wall(), self.url)
+            found += [apart] if apart else []
         except Retryable as error:
             found.append(str(error))
         finally:
             poster.close()
         return found
+
+    def stored(self, metrics: Sequence[str]) -> Mapping[str, int]:
+        poster = self._new_poster(min(self.timeout, _LONGEST_PROBE))
+        try:
+            return read_newest(self._ask(poster, newest_flux(self.bucket, metrics)), self.bucket)
+        finally:
+            poster.close()
 
     def close(self) -> None:
         if self._poster is not None:
@@ -164,13 +172,20 @@ class Influxdb2(Sink):
     # -- requests -----------------------------------------------------------------------------------------
 
     def _post(self, poster: Poster, body: bytes) -> Reply:
+        query = urlencode({"org": self.org, "bucket": self.bucket, "precision": "s"})
+        return self._request(poster, f"/api/v2/write?{query}", "text/plain; charset=utf-8", body)
+
+    def _ask(self, poster: Poster, flux: str) -> Reply:
+        query = urlencode({"org": self.org})
+        return self._request(poster, f"/api/v2/query?{query}", "application/vnd.flux", flux.encode())
+
+    def _request(self, poster: Poster, target: str, kind: str, body: bytes) -> Reply:
         self.token.renew()
         token = self.token.reveal()
         if not token.isascii() or not token.isprintable() or " " in token:
             raise Retryable("the token has characters that no token has; is it in one line?", after=60.0, unsure=False)
-        query = urlencode({"org": self.org, "bucket": self.bucket, "precision": "s"})
-        headers = {"Authorization": f"Token {token}", "Content-Type": "text/plain; charset=utf-8"}
-        return poster.post(f"/api/v2/write?{query}", headers, body).without(token)
+        headers = {"Authorization": f"Token {token}", "Content-Type": kind}
+        return poster.post(target, headers, body).without(token)
 
     def _current(self) -> Poster:
         if self._poster is None:

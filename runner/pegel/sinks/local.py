@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pegel.errors import Permanent, Retryable
+from pegel.errors import Permanent, Retryable, StateError
 from pegel.sinks import Point, Sink
 from pegel.sinks.local_caps import Caps
+from pegel.sinks.local_points import LocalPoints
 from pegel.sinks.local_schema import FILE_NAME
 from pegel.sinks.local_store import LocalStore
 from pegel.sinks.points import pack, unpack_blocks
@@ -72,6 +73,16 @@ class Local(Sink):
         except sqlite3.Error as error:
             self.close()  # what it remembers of the file may be wrong now
             raise Retryable(f"{self.file}: {error}") from error
+
+    def stored(self, metrics: Sequence[str]) -> Mapping[str, int] | None:
+        file = self.file or self.path
+        if file is None or not file.exists():
+            return {}
+        try:
+            with LocalPoints(file) as points:
+                return {one.name: one.newest_us for one in points.metrics() if one.name in metrics}
+        except (StateError, sqlite3.Error) as error:
+            raise Retryable(str(error)) from error
 
     def close(self) -> None:
         if self._store is not None:

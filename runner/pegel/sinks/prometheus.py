@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from pegel.errors import Permanent
@@ -18,6 +18,9 @@ from pegel.units import Duration
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
+SCRAPERS = 16
+"""How many are remembered."""
+
 _Series = tuple[str, Labels]
 
 
@@ -27,8 +30,9 @@ class Prometheus(Sink):
 
     A gauge is that of the newest closed window and goes away when there was none for five windows. A counter or a
     histogram is everything since the beginning, the open windows included: it never falls, also not after a
-    crash. A counter that is new since the last scrape is 0 in the next one, so that `increase()` sees its
-    first step. The runner's own metrics (`pegel_*`) are on the page too.
+    crash. A counter that is new is 0 in the next answer to each scraper, so that `increase()` sees its first
+    step; a scraper that was never here before takes totals as they are. The runner's own metrics (`pegel_*`) are on
+    the page too.
 
     Options:
         listen: Address and port. Beyond loopback everybody who reaches it may read, unless there is a token.
@@ -79,33 +83,34 @@ class Prometheus(Sink):
 
 
 class _Page:
-    """The newest snapshot, and which counters a scraper has seen."""
+    """The newest snapshot, and which counters each scraper has seen."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._families: list[Family] | None = None
-        self._seen: set[_Series] = set()
-        self._fresh: set[_Series] = set()
+        self._number = 0
+        self._born: dict[_Series, int] = {}
+        self._scrapers = _Scrapers()
 
     def turn_to(self, families: list[Family]) -> None:
         """Show another snapshot from now on."""
-        counters = {(one.name, labels) for one in families if one.type == "counter" for labels in one.series}
+        counters = [(one.name, labels) for one in families if one.type == "counter" for labels in one.series]
         with self._lock:
-            if self._families is None:  # who scraped before this start has seen them already
-                self._seen = set(counters)
+            if self._families is not None:  # who scraped before this start has seen those of the first one already
+                self._number += 1
             self._families = families
-            self._seen &= counters
-            self._fresh = counters - self._seen
+            self._born = {one: self._born.get(one, self._number) for one in counters}
 
     def answer(self, asked: Asked) -> Answer:
         """The page in the format that is asked for."""
         with self._lock:
-            families, fresh = self._families, self._fresh
+            families, number, born = self._families, self._number, self._born
+            last = self._scrapers.last(asked, number)
             if asked.method == "GET":
-                self._seen |= fresh
-                self._fresh = set()
+                self._scrapers.saw(asked, number)
         if families is None:
             return Answer(b"nothing is committed yet\n", 503, {"content-type": "text/plain; charset=utf-8"})
+        fresh = set() if last == number else {one for one, since in born.items() if since > last}
         shown = [_beginning(family, fresh) for family in families] if fresh else families
         kind = _wanted(asked.headers)
         body = exposition.openmetrics(shown) if kind == OPENMETRICS else exposition.text(shown)
@@ -115,7 +120,35 @@ class _Page:
         return Answer(body, 200, headers)
 
 
-def _beginning(family: Family, fresh: set[_Series]) -> Family:
+class _Scrapers:
+    """Who has seen which snapshot last, by name and address; those that did not come for longest are forgotten."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[str, str], int] = {}
+
+    def last(self, asked: Asked, newest: int) -> int:
+        """The last one that this scraper has seen.
+
+        One whose address is new is another of its kind, or the same in a new container. The first one of all scraped
+        before this start.
+        """
+        who = _name(asked)
+        alike = [number for (agent, _), number in self._last.items() if agent == who[0]]
+        return self._last.get(who, max(alike, default=newest if self._last else 0))
+
+    def saw(self, asked: Asked, number: int) -> None:
+        """It was shown this one."""
+        self._last.pop(_name(asked), None)
+        self._last[_name(asked)] = number
+        if len(self._last) > SCRAPERS:
+            del self._last[next(iter(self._last))]
+
+
+def _name(asked: Asked) -> tuple[str, str]:
+    return asked.headers.get("user-agent", ""), asked.client
+
+
+def _beginning(family: Family, fresh: Set[_Series]) -> Family:
     """A family whose new counters are 0."""
     if family.type != "counter":
         return family

@@ -43,8 +43,8 @@ class Given(Source):
     piece_size: int = 8 * 2**20
     limits: Limits = field(default_factory=Limits)
     _log: Log | None = field(default=None, init=False, repr=False)
-    _idle: bool = field(default=False, init=False, repr=False)
     _counts: Counter[str] = field(default_factory=Counter, init=False, repr=False)
+    _status: SourceStatus = field(default=SourceStatus("waiting"), init=False, repr=False)
 
     def open(self, world: World, positions: Sequence[Position]) -> None:
         self._world = world
@@ -57,6 +57,7 @@ class Given(Source):
         self._log = Log(course, skip=False)
         self._looked_at = world.clock.monotonic()
         self._log.look()
+        self._status = self._current_status()
 
     def poll(self) -> Piece | None:
         log, now = self._opened, self._world.clock.monotonic()
@@ -64,30 +65,21 @@ class Given(Source):
             self._looked_at = now
             log.look()
         piece = log.poll()
-        self._idle = False
+        self._status = self._current_status()
         if piece is None and log.is_stuck():
             raise SourceError(log.course.failure)
         return piece if piece is None else replace(piece, bound=self._bound(log.course))
 
     def consume(self, piece: Piece, count: int, mark: str) -> Sequence[Position]:  # noqa: ARG002 - the log knows it
-        return self._opened.consume(count, mark)
+        positions = self._opened.consume(count, mark)
+        self._status = self._current_status()
+        return positions
 
     def exhausted(self) -> bool:
-        self._idle = self._opened.exhausted()
-        return self._idle
+        return self._opened.exhausted()
 
     def status(self) -> SourceStatus:
-        if self._log is None:
-            return SourceStatus("waiting")
-        course = self._log.course
-        # Another thread may ask: the file that was open a moment ago is left alone.
-        state: Literal["reading", "idle", "waiting", "failing"] = "idle" if self._idle else "reading"
-        if course.failure:
-            state = "failing"
-        elif course.reason:
-            state = "waiting"
-        reason = course.failure or course.reason
-        return SourceStatus(state, reason, self._log.lag, frozenset({self.name}), dict(self._counts))
+        return self._status
 
     def close(self) -> None:
         if self._log is not None:
@@ -107,6 +99,17 @@ class Given(Source):
     def _opened(self) -> Log:
         assert self._log is not None
         return self._log
+
+    def _current_status(self) -> SourceStatus:
+        """How it is after a poll: only the thread that reads may look at open files."""
+        log = self._opened
+        state: Literal["reading", "idle", "waiting", "failing"] = "idle" if self.exhausted() else "reading"
+        if log.course.failure:
+            state = "failing"
+        elif log.course.reason:
+            state = "waiting"
+        reason = log.course.failure or log.course.reason
+        return SourceStatus(state, reason, log.lag, frozenset({self.name}), dict(self._counts))
 
     def _bound(self, course: Course) -> int | None:
         """The earliest time with which one of the files begins that were not begun yet."""

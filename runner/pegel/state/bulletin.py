@@ -29,7 +29,7 @@ class Trouble:
     """What does not work at the moment.
 
     Attributes:
-        kind: `source`, `sink` or `state`.
+        kind: `source`, `sink`, `state` or `config`.
         name: Of the source or sink.
         sentence: What is wrong.
         since: Seconds since 1970.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import dataclass
 
@@ -10,13 +11,14 @@ from pegel.state.outbox import Window
 
 @dataclass(frozen=True)
 class Counted:
-    """Letters with one reason: how many points, and the starts of their first and last windows in us."""
+    """Letters with one reason: how many points, the starts of their first and last windows in us, their metrics."""
 
     sink: str
     reason: str
     points: int
     first: int
     last: int
+    metrics: tuple[str, ...]
 
 
 class Letters:
@@ -58,9 +60,13 @@ class Letters:
     def counted(self) -> list[Counted]:
         """All letters by sink and reason."""
         rows = self._connection.execute(
-            "select sink, reason, sum(count), min(pane), max(pane) from letters group by sink, reason"
+            "select sink, reason, sum(count), min(pane), max(pane), json_group_array(distinct metric)"
+            " from letters group by sink, reason"
         )
-        return [Counted(*row) for row in rows.fetchall()]
+        return [
+            Counted(sink, reason, points, first, last, tuple(json.loads(metrics)))
+            for sink, reason, points, first, last, metrics in rows.fetchall()
+        ]
 
     def count(self, sink: str) -> int:
         """How many points were set aside."""

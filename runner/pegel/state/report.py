@@ -100,18 +100,22 @@ def _sources(connection: sqlite3.Connection) -> list[dict[str, Any]]:
 
 def _metrics(connection: sqlite3.Connection) -> list[dict[str, Any]]:
     found = []
-    for row in connection.execute("select id, name, watermark, since, until from metrics order by name, id").fetchall():
+    for row in connection.execute(
+        "select id, name, watermark, since, until, not_before from metrics order by name, id"
+    ).fetchall():
         number = row["id"]
         (series,) = connection.execute(
             "select count(*) from series where metric = ? and retired is null", (number,)
         ).fetchone()
         exists = connection.execute("select 1 from sqlite_schema where name = ?", (f"panes_{number}",)).fetchone()
-        panes, records = 0, 0
+        panes, records, newest = 0, 0, None
         if exists:
-            panes, records = connection.execute(
-                f"select count(distinct pane), coalesce(sum(records), 0) from panes_{number} where pane > {TOTAL}"
+            panes, records, newest = connection.execute(
+                "select count(distinct pane), coalesce(sum(records), 0), max(pane)"
+                f" from panes_{number} where pane > {TOTAL}"
             ).fetchone()
-        found.append({**dict(row), "series": series, "windows": panes, "records_in_windows": records})
+        counted = {"windows": panes, "records_in_windows": records, "newest": newest}
+        found.append({**dict(row), "series": series, **counted})
     return found
 
 
@@ -127,7 +131,15 @@ def _sinks(connection: sqlite3.Connection) -> list[dict[str, Any]]:
     for one in Letters(connection).counted():
         entry = found.setdefault(one.sink, _sink(one.sink))
         entry["dead_letters"] += one.points
-        entry["reasons"].append({"reason": one.reason, "points": one.points, "first": one.first, "last": one.last})
+        entry["reasons"].append(
+            {
+                "reason": one.reason,
+                "points": one.points,
+                "first": one.first,
+                "last": one.last,
+                "metrics": list(one.metrics),
+            }
+        )
     return sorted(found.values(), key=lambda entry: entry["name"])
 
 

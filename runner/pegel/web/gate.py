@@ -25,7 +25,8 @@ def gate(endpoint: Endpoint) -> Callable[[Request], Response]:
             return _refusal(421, "this is not the host that you ask for; the runner's `hosts` has the names it goes by")
         if endpoint.token is not None and not _bears(request, endpoint.token.reveal()):
             return _refusal(401, "a token is needed: Authorization: Bearer ...", {"www-authenticate": "Bearer"})
-        answer = endpoint.answer(Asked(request.method, dict(request.headers.items())))
+        client = request.client.host if request.client else ""
+        answer = endpoint.answer(Asked(request.method, dict(request.headers.items()), client))
         return Response(answer.body, answer.status, {**_SAFE, **answer.headers})
 
     return handle

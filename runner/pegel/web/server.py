@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pegel.errors import ListenError
 from pegel.listening import Address, Endpoint
+from pegel.web.patience import Patience
 
 if TYPE_CHECKING:
     from pegel.web.serving import Serving
@@ -25,10 +26,11 @@ _FAREWELL = 6.0
 class WebServer:
     """Answers for endpoints from `start` to `stop`; the addresses are taken at `open`, before anything else runs."""
 
-    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+    def __init__(self, endpoints: Iterable[Endpoint], patience: Patience | None = None) -> None:
         self._endpoints: dict[Address, list[Endpoint]] = defaultdict(list)
         for endpoint in endpoints:
             self._endpoints[endpoint.address].append(endpoint)
+        self._patience = patience or Patience()
         self._sockets: dict[Address, socket.socket] = {}
         self._serving: Serving | None = None
         self._thread: threading.Thread | None = None
@@ -57,7 +59,7 @@ class WebServer:
             from pegel.web.serving import Serving  # the libraries behind it are for those who listen
 
             pairs = [(bound, self._endpoints[address]) for address, bound in self._sockets.items()]
-            self._serving = Serving(pairs)
+            self._serving = Serving(pairs, self._patience)
             self._thread = threading.Thread(target=self._serving.run, name="web", daemon=True)
             self._thread.start()
 

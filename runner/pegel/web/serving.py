@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -13,15 +15,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pegel.listening import Endpoint
 from pegel.web.gate import gate
-
-_CONNECTIONS = 64
-"""Connections at an address; who comes when there are more is told to try again."""
-
-_PATIENCE = 10.0
-"""Seconds in which a connection has to have asked for something."""
-
-_KEEP = 75
-"""Seconds for which a connection may be silent between two requests: a scraper comes every minute."""
+from pegel.web.patience import Patience
 
 _HEADERS = 16 * 1024
 """Bytes of a request's headers."""
@@ -33,8 +27,8 @@ _FAREWELL = 3
 class Serving:
     """Answers on sockets that are bound; `run` returns after `stop`."""
 
-    def __init__(self, places: Sequence[tuple[socket.socket, Sequence[Endpoint]]]) -> None:
-        self._servers = [(uvicorn.Server(_settings(endpoints)), bound) for bound, endpoints in places]
+    def __init__(self, places: Sequence[tuple[socket.socket, Sequence[Endpoint]]], patience: Patience) -> None:
+        self._servers = [(uvicorn.Server(_settings(endpoints, patience)), bound) for bound, endpoints in places]
 
     def run(self) -> None:
         """Answer until told to stop."""
@@ -50,32 +44,66 @@ class Serving:
 
 
 class _Impatient(H11Protocol):
-    """A connection that asks for nothing is closed: it would hold a place for ever."""
+    """A connection that does not get on is ended, whatever is still to be sent: it would hold its place for ever."""
+
+    def __init__(self, patience: Patience, **uvicorns: Any) -> None:
+        super().__init__(**uvicorns)
+        self._patience = patience
+        self._silent = False
+        self._end: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.loop.call_later(_PATIENCE, self._close_if_silent)
+        if len(self.connections) > 2 * self._patience.connections:
+            transport.abort()
+        else:
+            self._within(self._patience.asking)
 
-    def _close_if_silent(self) -> None:
-        if self.cycle is None:
-            self.transport.close()
+    def data_received(self, data: bytes) -> None:
+        if self._silent:
+            self._silent = False
+            self._within(self._patience.asking)
+        super().data_received(data)
+
+    def handle_events(self) -> None:
+        before = self.cycle
+        super().handle_events()
+        if self.cycle is not before:
+            self._silent = False
+            self._within(self._patience.answering)
+
+    def on_response_complete(self) -> None:
+        self._silent = True
+        # uvicorn takes its leave first; what the other end never reads is left behind a little later
+        self._within(self._patience.silent + 1.0)
+        super().on_response_complete()  # may begin the next request
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._end is not None:
+            self._end.cancel()
+        super().connection_lost(exc)
+
+    def _within(self, seconds: float) -> None:
+        if self._end is not None:
+            self._end.cancel()
+        self._end = self.loop.call_later(seconds, self.transport.abort)
 
 
-def _settings(endpoints: Sequence[Endpoint]) -> uvicorn.Config:
+def _settings(endpoints: Sequence[Endpoint], patience: Patience) -> uvicorn.Config:
     routes = [Route(one.path, gate(one), methods=list(one.methods)) for one in endpoints]
     return uvicorn.Config(
         Starlette(routes=routes),
-        http=_Impatient,
+        http=partial(_Impatient, patience),  # type: ignore[arg-type] # it is only called
         ws="none",
         loop="asyncio",
         lifespan="off",
         log_config=None,
-        log_level="warning",
+        log_level="error",  # what strangers send is not the operator's business
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=_CONNECTIONS,
-        timeout_keep_alive=_KEEP,
+        limit_concurrency=patience.connections,
+        timeout_keep_alive=patience.silent,  # type: ignore[arg-type] # seconds for a timer
         timeout_graceful_shutdown=_FAREWELL,
         h11_max_incomplete_event_size=_HEADERS,
     )

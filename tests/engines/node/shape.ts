@@ -50,7 +50,7 @@ type Line = Omit<Plain<RowPanel>, "panels"> & { panels: Drawn[] };
 
 type Variable = Plain<VariableModel> & { definition?: string };
 type Moments = Omit<Plain<AnnotationQuery>, "target"> & {
-  target?: { refId: string; query: string };
+  target: { refId: string; query: string } | { refId: string; expr: string; interval: string; range: boolean };
   mappings?: { text: { source: "field"; value: string } };
   expr?: string;
   titleFormat?: string;

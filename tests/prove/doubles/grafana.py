@@ -1,4 +1,4 @@
-"""A stand-in for Grafana's program: reads secrets and provisioning as it does, then answers at /api/health.
+"""A stand-in for Grafana's program: reads secrets and provisioning as it does, then answers that it is well.
 
 It ends at once where Grafana would: a secret that is not there, a token file of a data source that cannot be read.
 """
@@ -7,24 +7,31 @@ from __future__ import annotations
 
 import os
 import re
+import signal
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+ANSWERS = {"/api/health": b'{"database": "ok"}\n', "/metrics": b""}
+
 
 class Health(BaseHTTPRequestHandler):
-    """Says `ok` and nothing else."""
+    """Says `ok`, and has a page without metrics: it is up, and that is all that is known of it."""
 
     def do_GET(self) -> None:
-        self.send_response(200 if self.path == "/api/health" else 404)
+        answer = ANSWERS.get(self.path)
+        self.send_response(404 if answer is None else 200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
         self.end_headers()
-        self.wfile.write(b'{"database": "ok"}\n')
+        self.wfile.write(answer or b"")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the standard library
         """Say nothing."""
 
 
 def main() -> None:
-    """Read what Grafana would read, then serve."""
+    """Read what Grafana would read, then serve until it is told to stop."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as the first process it would not hear it otherwise
     for name, path in os.environ.items():
         if name.startswith("GF_") and name.endswith("__FILE"):
             assert Path(path).read_text().strip(), f"{name} is empty"
