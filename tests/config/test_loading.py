@@ -162,7 +162,7 @@ def test_what_would_do_nothing_is_a_warning(folder: Folder) -> None:
 
 
 def test_a_configuration_that_begins_with_its_sinks_is_fine(folder: Folder) -> None:
-    """The one of the stack watches itself until somebody adds a source; a warning there would be the first thing seen."""
+    """The one of the stack watches itself until a source is added; a warning there would be the first thing seen."""
     assert folder.warnings("[[sinks]]\ntype = 'stdout'\nmetrics = ['*', 'pegel_*']\n") == []
 
 

@@ -25,8 +25,7 @@ def driver(objects: RealBucket, **options: Any) -> Driver:
         "secret_key": Secret(SECRET),
         "timeout": 10.0,
     }
-    made = Driver(options={**real, **options}, clock=FakeClock(time.time()))
-    return made
+    return Driver(options={**real, **options}, clock=FakeClock(time.time()))
 
 
 def test_objects_of_a_real_server_are_read_once(objects: RealBucket) -> None:
