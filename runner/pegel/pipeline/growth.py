@@ -6,7 +6,7 @@ record is in all of it, and so in the next window that closes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pegel.metrics.windows import Windows
@@ -47,34 +47,49 @@ class Closed:
         filled = sorted({point.start_us for point in first})
         since = self.since if self.since != NEVER else filled[0] if filled else metric.closed_before()
         panes = list(windows(metric.windows, since, metric.closed_before(), filled, self.idle))
-        grown = {(point.metric, point.labels, point.start_us): point for point in self._grown(panes)}
+        grown = dict(self._grown(panes)) if panes else {}
         found = [_with_totals(point, grown, self._origin) for point in first]
-        found = [*(point for point in found if point.values), *grown.values()]
+        found = [*(point for point in found if point.values), *self._owed(grown)]
         return [*found, *self._marks(panes, {(point.metric, point.start_us) for point in found})]
 
-    def _grown(self, panes: Sequence[int]) -> Iterator[Point]:
-        """Totals at the ends of windows, of the series that have something in them or something late."""
+    def _grown(self, panes: Sequence[int]) -> Iterator[tuple[_Key, Totals]]:
+        """Totals at the ends of windows, of the series that have something in them or something late.
+
+        Those of the first window are what is left when all that later windows have counted is taken away.
+        """
         metric, owner = self.metric, self.metric.heir or self.metric
-        rows = [(pane, labels, values, one) for one in self.family for pane, labels, values in one.growth(self.since)]
+        first, before = panes[0], metric.closed_before()
+        rows = [(pane, labels, values, one) for one in self.family for pane, labels, values in one.growth(first + 1)]
         rows.sort(key=lambda row: row[0], reverse=True)
-        touched = {labels for _, labels, _, one in rows if one is metric}
+        begin = metric.present(first)
+        touched = begin.union(labels for _, labels, _, one in rows if one is metric)
         running = owner.totals_of(None if owner.owing is None else touched | owner.owing)
         seen: set[tuple[str, ...]] = set()
-        before, shown = metric.closed_before(), set(panes)
         for pane, labels, values, one in rows:
             if labels not in running:
                 continue
-            if one is metric and pane < before and pane in shown:
+            if one is metric and pane < before:
                 seen.add(labels)
-                yield from self._point(labels, pane, running[labels])
+                yield from self._shown(labels, pane, running[labels])
             running[labels] = without(running[labels], values)
-        for labels in sorted(running.keys() - seen) if panes and metric is owner else ():
-            if not all(map(is_nothing, running[labels].values())):
-                yield from self._point(labels, panes[0], running[labels])
+        late = running.keys() - seen if metric is owner else set()
+        for labels in running.keys() & (begin | late):
+            if labels in begin or not all(map(is_nothing, running[labels].values())):
+                yield from self._shown(labels, first, running[labels])
 
-    def _point(self, labels: tuple[str, ...], pane: int, values: Totals) -> Iterator[Point]:
-        series = self.metric.series_of(labels)
-        return iter(()) if series is None else self.metric.points_of(series, pane, values, self._origin)
+    def _shown(self, labels: tuple[str, ...], pane: int, values: Totals) -> Iterator[tuple[_Key, Totals]]:
+        """Totals under the names that sinks know."""
+        for shown in self.metric.shown:
+            own = {name: values[known] for known, name in shown.names.items() if known in values}
+            if own:
+                yield (shown.metric.name, self.metric.labels_of(shown, labels), pane), own
+
+    def _owed(self, grown: Mapping[_Key, Totals]) -> Iterator[Point]:
+        """Points of windows in which nothing but something late was counted."""
+        known = {shown.metric.name: shown for shown in self.metric.shown}
+        for (name, labels, pane), values in grown.items():
+            shown, end = known[name], self.metric.windows.pane_end(pane)
+            yield Point(name, labels, pane, end, values, shown.kinds, self._origin, shown.metric.help)
 
     @property
     def _origin(self) -> int:
@@ -125,10 +140,13 @@ def windows(shape: Windows, since: int, before: int, filled: Sequence[int], idle
         pane = shape.next(pane)
 
 
-def _with_totals(point: Point, grown: dict[_Key, Point], origin: int) -> Point:
+def _with_totals(point: Point, grown: dict[_Key, Totals], origin: int) -> Point:
     """A point of a window whose counters are totals, taken from those that have grown."""
     total = grown.pop((point.metric, point.labels, point.start_us), None)
-    totals = growing(point.kinds)
-    values = {name: value for name, value in point.values.items() if name not in totals}
-    values |= {} if total is None else total.values
+    if total is not None and len(total) == len(point.values) and total.keys() == point.values.keys():
+        values = total
+    else:
+        totals = growing(point.kinds)
+        rest = {name: value for name, value in point.values.items() if name not in totals}
+        values = rest if total is None else {**rest, **total}
     return Point(point.metric, point.labels, point.start_us, point.end_us, values, point.kinds, origin, point.help)

@@ -105,6 +105,7 @@ class LiveMetric:
         state.windows.define(self.id, compiled.scalars, len(compiled.arrivals))
         self.heir: LiveMetric | None = None
         self.owing: set[tuple[str, ...]] | None = None
+        self._known_labels: dict[tuple[str, tuple[str, ...]], tuple[tuple[str, str], ...]] = {}
         self._foreign: Sequence[claims.Span] = ()
         self._first: int | None = state.meta(claims.first_key(self.metric.name))
         self.fresh: dict[int, set[int]] = defaultdict(set)
@@ -334,7 +335,7 @@ class LiveMetric:
             if own:
                 yield Point(
                     metric=one.metric.name,
-                    labels=_labels(one, self._labels(series)),
+                    labels=self.labels_of(one, self._labels(series)),
                     start_us=pane,
                     end_us=self.windows.pane_end(pane),
                     values={**own, **remarks},
@@ -342,6 +343,15 @@ class LiveMetric:
                     revision=revision,
                     help=one.metric.help,
                 )
+
+    def labels_of(self, shown: Shown, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+        """The labels of a series as sinks see them."""
+        key = (shown.metric.name, values)
+        known = self._known_labels.get(key)
+        if known is None:
+            pairs = dict(zip(shown.metric.labels, values, strict=True))
+            known = self._known_labels[key] = tuple(sorted({**shown.metric.constant_labels, **pairs}.items()))
+        return known
 
     def _labels(self, series: int) -> tuple[str, ...]:
         return self.state.series.labels_of(self.id, series)
@@ -400,6 +410,11 @@ class LiveMetric:
         panes = [Pane(row.records, row.scalars, sets, self._buckets(row), row.arrivals) for row in rows]
         return [{name: one for name, one in value.items() if name in growing} for value in self.compiled.finish(panes)]
 
+    def present(self, pane: int) -> set[tuple[str, ...]]:
+        """The label values of the series with a record in a pane."""
+        labels = self.state.series.labels_of
+        return {labels(self.id, series) for series in self.state.windows.series_in(self.id, pane)}
+
     def series_of(self, labels: tuple[str, ...]) -> int | None:
         """The series with these label values, whether it holds a slot or waits for its return."""
         return self.state.series.find(self.id, labels)
@@ -433,9 +448,10 @@ class LiveMetric:
             self.state.keys.expire(self.id, self.windows.epoch(self.oldest_key_needed(watermark)))
         _, gone = self.state.series.retire(self.id, watermark, self.limits)
         if gone:
+            self._known_labels.clear()
             self.state.windows.forget_totals(self.id, list(gone))
             for shown in self.shown:
-                labels = [_labels(shown, values) for values in gone.values()]
+                labels = [self.labels_of(shown, values) for values in gone.values()]
                 self.state.sampled.forget(shown.metric.name, self.id, labels)
         self.state.connection.execute("update metrics set swept = ? where id = ?", (watermark, self.id))
         self.standing.swept = watermark
@@ -455,13 +471,6 @@ class LiveMetric:
     def oldest_needed(self, watermark: int) -> int:
         """Panes that start earlier are needed by no window and no correction."""
         return self.windows.pane_start(watermark - self.lateness)
-
-
-def _labels(shown: Shown, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """The labels of a series as sinks see them."""
-    return tuple(
-        sorted({**shown.metric.constant_labels, **dict(zip(shown.metric.labels, values, strict=True))}.items())
-    )
 
 
 def _as_shown(metric: Metric, shown: Metric) -> Shown:

@@ -76,8 +76,7 @@ class SampledDelivery(Delivery):
                 return
             samples = self._samples(waiting, begins=True)
             if samples:
-                windows = _windows(samples)
-                ordered = [point for window in windows for point in unpack(window.points)]
+                windows, ordered = _in_order(samples)
                 payload = self.sink.encode(ordered)
                 self._frozen.append(self._state.outbox.freeze(self.name, windows, payload, self._time()))
 
@@ -119,8 +118,8 @@ class SampledDelivery(Delivery):
         if growing(points[0].kinds):
             unknown = {point.labels for point in points if point.values} - courses.keys() - fresh.keys()
             fresh |= self._state.sampled.some(self.name, metric, unknown)
-        for course in fresh.values():
-            course.former = course.sent if begins else course.former
+        for course in fresh.values() if begins else ():
+            course.begin()
         courses.update(fresh)
 
     def settle(self, outcomes: Sequence[Outcome]) -> None:
@@ -155,7 +154,7 @@ class SampledDelivery(Delivery):
         for metric, labels in by_metric.items():
             courses = self._state.sampled.some(self.name, metric, labels)
             for course in courses.values():
-                course.due, course.sent, course.live = course.due or course.sent, course.former, True
+                course.step_back()
             self._state.sampled.save(self.name, metric, courses.values())
 
     def drop(self) -> int:
@@ -199,9 +198,11 @@ class SampledDelivery(Delivery):
         self._missing = self._missing or count > 0
 
 
-def _windows(samples: Sequence[Point]) -> list[Window]:
-    """Samples by metric and window, in the order of what is claimed."""
+def _in_order(samples: Sequence[Point]) -> tuple[list[Window], list[Point]]:
+    """Samples by metric and window, in the order of what is claimed: packed, and as they are."""
     grouped: dict[tuple[int, str], list[Point]] = {}
     for point in samples:
         grouped.setdefault((point.start_us, point.metric), []).append(point)
-    return [Window(metric, pane, pack(points), len(points)) for (pane, metric), points in sorted(grouped.items())]
+    ordered = sorted(grouped.items(), key=lambda group: group[0])
+    windows = [Window(metric, pane, pack(points), len(points)) for (pane, metric), points in ordered]
+    return windows, [point for _, points in ordered for point in points]

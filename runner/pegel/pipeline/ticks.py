@@ -8,11 +8,11 @@ step is seen; when it has not grown for a while it is ended, and stays known wit
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from pegel.pipeline.totals import from_plain, growing, never_less, nothing, over, to_plain
+from pegel.pipeline.totals import from_plain, growing, never_less, nothing, over, plain
 from pegel.sinks import Histogram, Point, Value
-from pegel.state.sampled import Course, Labels
+from pegel.state.sampled import Course, Labels, Totals
 
 _INSTANT = 1000
 """Microseconds; the shortest time between two samples."""
@@ -71,17 +71,19 @@ class Tick:
 
     def _grown(self, point: Point, course: Course) -> Iterator[Point]:
         """A series that this window says something new of."""
-        said = {name: value for name, value in point.values.items() if name in self._totals}
-        known = from_plain(course.due or course.sent or {}) if course.origin == point.revision else {}
-        totals = {**known, **{name: never_less(value, known.get(name)) for name, value in said.items()}}
         if course.origin != point.revision:
-            course.origin, course.sent, course.due = point.revision, None, None
-        others = {name: value for name, value in point.values.items() if name not in self._totals}
-        plain = to_plain(totals)
-        if plain == (course.due or course.sent):
+            course.origin, course.sent, course.due, course.written = point.revision, None, None, None
+        known = course.due or course.sent or {}
+        totals, others = {**known}, dict[str, Value | Histogram]()
+        for name, value in point.values.items():
+            if name in self._totals:
+                totals[name] = never_less(plain(value), known.get(name))
+            else:
+                others[name] = value
+        if totals == known:
             yield from self._repeated(course, others) if course.live else self._alone(course, others)
             return
-        course.active, course.due, course.live = self._end, plain, True
+        course.active, course.due, course.live = self._end, totals, True
         yield from self._sample(course, others)
 
     def _repeated(self, course: Course, others: Mapping[str, Value | Histogram] | None = None) -> Iterator[Point]:
@@ -96,14 +98,17 @@ class Tick:
         if self.missed or not self._is_next(course):
             self.lost += len(others)
             return
-        totals = from_plain(course.due or course.sent or {})
-        yield from self._before(course, totals)
-        yield self._point(course.labels, self._start, self._end, {**totals, **others})
-        course.time, course.sent, course.due = self._end, course.due or course.sent, None
+        totals = course.due or course.sent or {}
+        if course.time != self._start or totals.keys() != (course.sent or {}).keys():
+            yield from self._before(course, totals)
+        yield self._point(course.labels, self._start, self._end, {**from_plain(totals), **others})
+        course.time = self._end
+        if course.due is not None:
+            course.sent, course.due, course.written = course.due, None, None
 
-    def _before(self, course: Course, totals: Mapping[str, Value | Histogram]) -> Iterator[Point]:
+    def _before(self, course: Course, totals: Totals) -> Iterator[Point]:
         """The sample one window earlier from which a series grows, where it has none there."""
-        sent = from_plain(course.sent or {})
+        sent = course.sent or {}
         fresh = {name: nothing(value) for name, value in totals.items() if name not in sent}
         if course.time is None or course.time < self._start:
             begin, at = {**fresh, **sent}, self._start
@@ -112,15 +117,15 @@ class Tick:
         else:
             begin, at = fresh, self._start
         if begin and at < self._end:
-            yield self._point(course.labels, 2 * self._start - self._end, at, begin)
+            yield self._point(course.labels, 2 * self._start - self._end, at, from_plain(begin))
 
     def _ended(self, course: Course) -> Iterator[Point]:
         """The stale marker; it lies between two windows, so that the series may go on with the next one."""
         course.live = False
         at = self._start + (self._end - self._start) // 2
         if not self.missed and course.time is not None and course.time < at:
-            ends = {name: over(value) for name, value in from_plain(course.sent or {}).items()}
-            yield self._point(course.labels, at, at, ends)
+            ends = {name: over(value) for name, value in (course.sent or {}).items()}
+            yield self._point(course.labels, at, at, from_plain(ends))
             course.time = at
 
     def _alone(self, course: Course, others: Mapping[str, Value | Histogram]) -> Iterator[Point]:
@@ -134,4 +139,5 @@ class Tick:
         return course.time is None or course.time < self._end
 
     def _point(self, labels: Labels, start: int, end: int, values: Mapping[str, Value | Histogram]) -> Point:
-        return replace(self.points[0], labels=labels, start_us=start, end_us=end, values=values, revision=1)
+        first = self.points[0]
+        return Point(first.metric, labels, start, end, values, first.kinds, 1, first.help)

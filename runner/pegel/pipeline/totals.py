@@ -27,16 +27,16 @@ def without(totals: Totals, less: Totals) -> dict[str, Value | Histogram]:
     return {name: _minus(value, less[name]) if name in less else value for name, value in totals.items()}
 
 
-def nothing(value: Value | Histogram) -> Value | Histogram:
-    """The total before anything was counted."""
-    if isinstance(value, Histogram):
-        return Histogram(value.bounds, (0,) * len(value.counts), 0.0)
-    return 0.0 if isinstance(value, float) else 0
+def nothing(plain: Any) -> Any:
+    """The total before anything was counted, as what JSON can hold."""
+    if isinstance(plain, dict):
+        return {**plain, "counts": [0] * len(plain["counts"]), "sum": 0.0}
+    return 0.0 if isinstance(plain, float) else 0
 
 
-def over(value: Value | Histogram) -> Value | Histogram:
-    """The value that ends a series."""
-    return Histogram(value.bounds, value.counts, math.nan) if isinstance(value, Histogram) else math.nan
+def over(plain: Any) -> Any:
+    """The value that ends a series, as what JSON can hold."""
+    return {**plain, "sum": math.nan} if isinstance(plain, dict) else math.nan
 
 
 def is_nothing(value: Value | Histogram) -> bool:
@@ -44,7 +44,7 @@ def is_nothing(value: Value | Histogram) -> bool:
     return not (value.counts and value.counts[-1]) if isinstance(value, Histogram) else not value
 
 
-def never_less(value: Value | Histogram, former: Value | Histogram | None) -> Value | Histogram:
+def never_less(value: Any, former: Any) -> Any:
     """A total that has not fallen by the noise of adding fractions; one that really fell stays as it is."""
     if isinstance(value, float) and isinstance(former, float) and value < former:
         return former if former - value <= _NOISE * abs(former) else value
@@ -53,12 +53,21 @@ def never_less(value: Value | Histogram, former: Value | Histogram | None) -> Va
 
 def to_plain(totals: Totals) -> dict[str, Any]:
     """Totals as what JSON can hold."""
-    return {name: _plain(value) if isinstance(value, Histogram) else value for name, value in totals.items()}
+    return {name: plain(value) for name, value in totals.items()}
 
 
-def from_plain(totals: Mapping[str, Any]) -> dict[str, Value | Histogram]:
+def from_plain(totals: Mapping[str, Any]) -> Mapping[str, Value | Histogram]:
     """What `to_plain` made."""
+    if dict not in map(type, totals.values()):
+        return totals
     return {name: _histogram(value) if isinstance(value, dict) else value for name, value in totals.items()}
+
+
+def plain(value: Value | Histogram) -> Any:
+    """A total as what JSON can hold."""
+    if isinstance(value, Histogram):
+        return {"bounds": list(value.bounds), "counts": list(value.counts), "sum": value.sum}
+    return value
 
 
 def _minus(value: Value | Histogram, less: Value | Histogram) -> Value | Histogram:
@@ -68,10 +77,6 @@ def _minus(value: Value | Histogram, less: Value | Histogram) -> Value | Histogr
     assert isinstance(value, (int, float))
     assert isinstance(less, (int, float))
     return value - less
-
-
-def _plain(value: Histogram) -> dict[str, Any]:
-    return {"bounds": list(value.bounds), "counts": list(value.counts), "sum": value.sum}
 
 
 def _histogram(value: Mapping[str, Any]) -> Histogram:

@@ -239,18 +239,21 @@ class RemoteWrite(Sink):
             return dict.fromkeys(frame.rows, _TOO_OLD)
 
         def store(rows: Sequence[int]) -> Refusal | None:
-            verdict = self._write(frame.part(rows), len(rows))
+            verdict = self._write(frame, rows)
             # Nobody else writes these series: what is in the way of samples that may have been stored is themselves.
             return None if verdict is not None and again and verdict.fault == "out_of_order" else verdict
 
         return refused_rows(frame.rows, store, self._check_that_samples_are_meant)
 
-    def _write(self, body: bytes, count: int) -> Refusal | None:
+    def _write(self, frame: Frame, rows: Sequence[int]) -> Refusal | None:
         """Store samples; what is said against one of them, None if they are stored."""
-        reply = self._post(self._current(), body, self._version)
-        if self._version == "2.0" and is_unsupported(reply):
-            self._version = "1.0"
-            reply = self._post(self._current(), body, self._version)
+        body, count = frame.part(rows), len(rows)
+        if self._version == "2.0":
+            self._translator = self._translator or Translator()
+            reply = self._post(self._current(), self._translator.translate(body, frame.time), "2.0")
+            self._version = "1.0" if is_unsupported(reply) else "2.0"
+        if self._version == "1.0":
+            reply = self._post(self._current(), body, "1.0")
         if is_stored(reply):
             return None
         verdict = refusal(reply, count)
@@ -266,9 +269,6 @@ class RemoteWrite(Sink):
     def _post(self, poster: Poster, body: bytes, version: str) -> Reply:
         from cramjam import snappy
 
-        if version == "2.0":
-            self._translator = self._translator or Translator()
-            body = self._translator.translate(body)
         headers = {**self.headers, **self._who(), "Content-Encoding": "snappy", **_HEADERS[version]}
         reply = poster.post(self._path, headers, bytes(snappy.compress_raw(body)))
         for secret in (self.password, self.token):

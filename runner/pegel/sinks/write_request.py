@@ -75,18 +75,15 @@ def pieces(body: bytes, counts: Sequence[int]) -> list[bytes]:
     return found
 
 
-def series_in(body: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The labels and the sample (value and time, as in the message) of each series of a request made here."""
+def series_in(body: bytes, tail: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The labels and the sample (value and time, as in the message) of each series; their times are all this one."""
+    size = len(_VALUE) + 8 + len(tail)
+    head = len(_SAMPLES) + len(varint(size))
     at = 0
     while at < len(body):
         length, start = _read(body, at + len(_SERIES))
         at = start + length
-        inside = start
-        while body[inside] == _LABELS[0]:
-            size, begun = _read(body, inside + 1)
-            inside = begun + size
-        _, sample = _read(body, inside + 1)
-        yield body[start:inside], body[sample:at]
+        yield body[start : at - size - head], body[at - size : at]
 
 
 def labels_in(field: bytes) -> list[bytes]:

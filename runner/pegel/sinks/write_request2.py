@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pegel.sinks.write_request import labels_in, series_in, varint
+from pegel.sinks.write_request import Moment, labels_in, series_in, varint
 
 _SYMBOL, _SERIES = b"\x22", b"\x2a"
 _REFERENCES, _SAMPLES = b"\x0a", b"\x12"
@@ -16,12 +16,18 @@ class Translator:
         self._most = most
         self._texts: dict[bytes, list[bytes]] = {}
 
-    def translate(self, body: bytes) -> bytes:
-        """The same request in 2.0; its first symbol is the empty one, as the protocol wants it."""
+    def translate(self, body: bytes, time: int) -> bytes:
+        """The same request in 2.0; its first symbol is the empty one, as the protocol wants it.
+
+        Args:
+            body: In 1.0.
+            time: That of all its samples, in milliseconds.
+        """
         numbers: dict[bytes, bytes] = {b"": varint(0)}
         parts: list[bytes] = []
-        for labels, sample in series_in(body):
-            references = b"".join([self._number(numbers, text) for text in self._labels(labels)])
+        tail = Moment.of(time).tail
+        for labels, sample in series_in(body, tail):
+            references = b"".join([numbers.get(text) or _numbered(numbers, text) for text in self._labels(labels)])
             inside = b"".join([_REFERENCES, varint(len(references)), references, _SAMPLES, varint(len(sample)), sample])
             parts += (_SERIES, varint(len(inside)), inside)
         symbols = [piece for text in numbers for piece in (_SYMBOL, varint(len(text)), text)]
@@ -35,8 +41,8 @@ class Translator:
             known = self._texts[field] = labels_in(field)
         return known
 
-    def _number(self, numbers: dict[bytes, bytes], text: bytes) -> bytes:
-        number = numbers.get(text)
-        if number is None:
-            number = numbers[text] = varint(len(numbers))
-        return number
+
+def _numbered(numbers: dict[bytes, bytes], text: bytes) -> bytes:
+    """The number of a text that is new."""
+    number = numbers[text] = varint(len(numbers))
+    return number

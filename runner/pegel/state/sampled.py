@@ -9,6 +9,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 Labels = tuple[tuple[str, str], ...]
@@ -18,6 +19,11 @@ Totals = Mapping[str, Any]
 """Values that JSON can hold, by name."""
 
 _COLUMNS = "labels, time, active, live, origin, sent, due, former"
+
+_REMEMBERED = 65_536
+"""Label sets whose text is remembered."""
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 _AT_ONCE = 500
 """Series that one statement looks for."""
@@ -34,7 +40,8 @@ class Course:
         live: It has a sample with every window.
         sent: Totals of the newest sample.
         due: Newer totals, which have no sample yet.
-        former: What `sent` was before the request that is under way.
+        written: `sent` as it is stored; None where it has changed since.
+        former: What `sent` was before the request that is under way, as it is stored.
     """
 
     labels: Labels
@@ -44,7 +51,17 @@ class Course:
     live: bool = False
     sent: Totals | None = None
     due: Totals | None = None
-    former: Totals | None = None
+    written: str | None = None
+    former: str | None = None
+
+    def begin(self) -> None:
+        """A request is made: this is what the series stands on before it."""
+        self.former = self.written if self.written is not None else _written(self.sent)
+
+    def step_back(self) -> None:
+        """The request under way is not there and never will be; what it had is due."""
+        self.due, self.sent, self.written = self.due or self.sent, _read(self.former), self.former
+        self.live = True
 
 
 class Sampled:
@@ -76,7 +93,9 @@ class Sampled:
     def save(self, sink: str, metric: str, courses: Iterable[Course]) -> None:
         """Remember series as they are now."""
         self._connection.executemany(
-            f"insert or replace into sampled (sink, metric, {_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"insert into sampled (sink, metric, {_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " on conflict do update set time = excluded.time, active = excluded.active, live = excluded.live,"
+            " origin = excluded.origin, sent = excluded.sent, due = excluded.due, former = excluded.former",
             [(sink, metric, *_row(course)) for course in courses],
         )
 
@@ -100,25 +119,31 @@ class Sampled:
 
 def _course(row: tuple[Any, ...]) -> Course:
     labels, time, active, live, origin, sent, due, former = row
-    pairs = tuple([(name, text) for name, text in json.loads(labels)])
-    return Course(pairs, origin, time, active, bool(live), *map(_totals, (sent, due, former)))
+    return Course(_labels(labels), origin, time, active, bool(live), _read(sent), _read(due), sent, former)
 
 
 def _row(course: Course) -> tuple[Any, ...]:
-    texts = map(_totals_text, (course.sent, course.due, course.former))
-    return (_text(course.labels), course.time, course.active, int(course.live), course.origin, *texts)
+    sent = course.written if course.written is not None else _written(course.sent)
+    due, live = _written(course.due), int(course.live)
+    return (_text(course.labels), course.time, course.active, live, course.origin, sent, due, course.former)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _text(labels: Labels) -> str:
-    return json.dumps(labels, ensure_ascii=False, separators=(",", ":"))
+    return _json(labels)
 
 
-def _totals(text: str | None) -> Totals | None:
+@lru_cache(maxsize=_REMEMBERED)
+def _labels(text: str) -> Labels:
+    return tuple([(name, value) for name, value in json.loads(text)])
+
+
+def _read(text: str | None) -> Totals | None:
     return None if text is None else json.loads(text)
 
 
-def _totals_text(totals: Totals | None) -> str | None:
-    return None if totals is None else json.dumps(totals, separators=(",", ":"))
+def _written(totals: Totals | None) -> str | None:
+    return None if totals is None else _json(totals)
 
 
 def _marks(values: Collection[object]) -> str:

@@ -121,6 +121,11 @@ class WindowTables:
         ]
         return [_pane_row(row, statements.scalars) for row in found if row is not None]
 
+    def series_in(self, metric: int, pane: int) -> list[int]:
+        """The series with a row in a pane."""
+        found = self._connection.execute(f"select series from panes_{metric} where pane = ?", (pane,))
+        return [row[0] for row in found]
+
     def total(self, metric: int) -> list[PaneRow]:
         """The cumulative rows of a metric."""
         return self.rows(metric, TOTAL, TOTAL + 1)
