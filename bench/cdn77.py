@@ -59,7 +59,7 @@ def count(directory: Path) -> None:
         config = Path(scratch) / "config.toml"
         config.write_text(CONFIG.format(directory=scratch, places=PLACES))
         plan = load(config, {"S3_BUCKET": "none", "S3_ACCESS_KEY": "none", "S3_SECRET_KEY": "none"})
-        files = sorted(directory.rglob("*.gz"), key=lambda file: (file.parts[-3:-1], file.name.split("+")[-1]))
+        files = sorted(directory.rglob("*.gz"), key=lambda file: file.stat().st_mtime)
         plan = replace(trial.reading(plan, "cdn77", [str(file) for file in files]), sinks=())
         runner = Runner(plan)
         runner.open()

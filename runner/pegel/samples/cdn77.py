@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import heapq
+import os
 import time as clock
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -115,6 +116,7 @@ def write(directory: Path, made: Iterator[Object]) -> None:
         path = directory / one.key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(gzip.compress(one.content, compresslevel=6, mtime=int(one.uploaded)))
+        os.utime(path, (one.uploaded, one.uploaded))
 
 
 def main(arguments: list[str] | None = None) -> None:
