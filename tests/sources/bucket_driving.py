@@ -37,7 +37,10 @@ def key(hour: int, sequence: int, writer: str = "a", end: str = "") -> str:
 
 def source(fake: FakeBucket, **options: Any) -> S3:
     """A source that reads a bucket of a test; a real one where it has an endpoint."""
+    tiny = {name: options.pop(name) for name in ("piece_size", "part_size") if options.get(name, 10**6) < 65536}
     made = S3(**{**OPTIONS, **options})
+    for name, size in tiny.items():
+        setattr(made, name, size)  # smaller than is allowed: objects of a test are small, too
     if "endpoint" not in options:
         made.connect = lambda _clock: fake
     return made

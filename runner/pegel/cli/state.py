@@ -22,7 +22,7 @@ def state(
         list[Path] | None,
         typer.Argument(
             help="The configuration; before it `retry`, to try again what was put aside.",
-            metavar="[retry] [CONFIG]",
+            metavar="[CONFIG]",
         ),
     ] = None,
     source: Annotated[str | None, typer.Option(help="With retry: of which source; of all if none.")] = None,

@@ -62,7 +62,7 @@ class S3(Source):
 
     Options:
         bucket: Name of the bucket.
-        prefix: Begins the keys that are read.
+        prefix: Begins the keys that are read; before a layout a slash follows it, whether it is written or not.
         endpoint: Scheme, host and port of the server; Amazon's for the region if empty.
         region: Of the server; part of every signature.
         style: Where a request names the bucket: `path` (HOST/BUCKET) or `virtual` (BUCKET.HOST).
@@ -201,7 +201,7 @@ class S3(Source):
             pump.close(bucket.close())
 
     def reads(self, partition: str) -> bool:
-        return partition.startswith(f"{self.bucket}/{self.prefix}")
+        return partition.startswith(f"{self.bucket}/{self._layout.prefix}")
 
     def learn(self, progress: Progress) -> None:
         self._watermark = progress.watermark
@@ -343,11 +343,16 @@ class S3(Source):
                 self._ledger.release([entry])
                 self._fetcher.next(download)
                 self._look_soon()
-        elif isinstance(error, Refused) and self._fetcher.proved > download.turn + 1:
+        elif isinstance(error, Refused) and self._is_its_own(download):
             self._put_aside(download, f"others can be read, and this one cannot: {error}")
         else:
             return False
         return True
+
+    def _is_its_own(self, download: Download) -> bool:
+        """Whether a right that is missing is missing for this object only: again, after others could be read."""
+        download.refusals += 1
+        return download.refusals > 1 and self._fetcher.proved > download.turn + 1
 
     def _lose(self, download: Download) -> None:
         """An object was deleted by somebody else."""
@@ -426,7 +431,7 @@ class S3(Source):
         return self._status
 
     def _current_status(self) -> SourceStatus:
-        unread = frozenset(f"{self.bucket}/{self.prefix}{one}" for one in self._fetcher.partitions)
+        unread = frozenset(f"{self.bucket}/{self._layout.prefix}{one}" for one in self._fetcher.partitions)
         state: Literal["reading", "idle", "waiting", "failing"] = "idle" if self.exhausted() else "reading"
         reason = ""
         if self._trouble:
@@ -434,4 +439,4 @@ class S3(Source):
         return SourceStatus(state, reason, self._fetcher.lag, unread, dict(self._counts), unread)
 
     def _partition(self, place: Place) -> str:
-        return f"{self.bucket}/{self.prefix}{place.partition}"
+        return f"{self.bucket}/{self._layout.prefix}{place.partition}"

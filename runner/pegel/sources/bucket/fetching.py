@@ -25,6 +25,7 @@ class Download:
 
     Attributes:
         turn: What the number of its first request is behind.
+        refusals: How often it was said that it may not be read.
     """
 
     entry: Entry
@@ -32,6 +33,7 @@ class Download:
     size: int
     part: int
     turn: int
+    refusals: int = 0
     _next: int = 0
     _gone: int = 0
     _tasks: dict[int, asyncio.Task[bytes]] = field(default_factory=dict)

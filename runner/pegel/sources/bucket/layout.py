@@ -46,7 +46,7 @@ class Layout:
         """Compile the patterns.
 
         Args:
-            prefix: Begins every key.
+            prefix: Begins every key; before periods a slash follows it, whether it is written or not.
             periods: What follows it, as strftime writes it: `%Y%m%d/%H/`; empty where keys have no time.
             names: The rest, with `{partition}`, `{sequence}` and `{any}` in the place of what differs; empty for
                 whatever it is.
@@ -54,6 +54,8 @@ class Layout:
         Raises:
             ValueError: A pattern is wrong; the message begins with the name of its option.
         """
+        if periods and prefix and not prefix.endswith("/"):
+            prefix += "/"
         self.prefix = prefix
         self._periods = periods
         self._pattern = re.compile(re.escape(prefix) + _period_pattern(periods) + _name_pattern(names), re.DOTALL)

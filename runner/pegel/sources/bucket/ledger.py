@@ -23,7 +23,6 @@ QUARANTINED = "quarantined: "
 """Begins the fate of an object that was put aside."""
 
 _REPLACED = QUARANTINED + "it was replaced after it had been counted; the new content is not counted"
-_GROWN = QUARANTINED + "it was replaced while it was read; the rest of it cannot be counted"
 
 
 @dataclass(slots=True)
@@ -136,11 +135,13 @@ class Ledger:
         """Another version of an object counts only if nothing of the former one does."""
         if (entry.etag, entry.size) == (found.etag, found.size):
             return None
-        whole = not entry.counted and entry.offset == 0
+        begun = entry.counted or entry.offset > 0
+        if begun and not entry.fate:
+            return None  # who reads it finds out
         waits = not entry.fate
         entry.etag, entry.size, entry.written = found.etag, found.size, self._written(found, entry.place)
-        if not whole:
-            self.quarantine(entry, _REPLACED if entry.counted else _GROWN, counted=entry.counted)
+        if begun:
+            self._note(entry)
             return None
         entry.fate = ""
         return None if waits else entry

@@ -14,6 +14,9 @@ from pegel.sources.inflate import MAGIC, DamagedError, Inflater, Limits
 WHOLE = 32 << 20
 """Bytes; an object with more content is offered before its end is known."""
 
+_SMALL = 64 * 1024
+"""Bytes that are worth copying, so that no piece has only them."""
+
 _PAGES = (b"<!doctype html", b"<html")
 """How a page begins that a server or a proxy put where an object should be."""
 
@@ -84,7 +87,7 @@ class Content:
         self._skip -= skipped
         rest = data[skipped:] if skipped else data
         self._size += len(rest)
-        if rest and self._ready and len(self._ready[-1]) + len(rest) <= self._piece:
+        if rest and self._ready and len(rest) < _SMALL and len(self._ready[-1]) + len(rest) <= self._piece:
             rest = self._ready.pop() + rest
         if rest:
             self._ready.append(rest)
