@@ -34,7 +34,7 @@ class LastSeen:
     def __init__(self) -> None:
         self._all = NOBODY
         self._panes: Numbers = np.empty(0, np.int32)
-        self._since = _LONG_AGO
+        self._since = _LONG_AGO + 1
         self._counts: Counter[int] = Counter()
 
     def load(self, panes: Iterable[tuple[int, Crowd]]) -> None:

@@ -152,7 +152,7 @@ class RollingMetric(LiveMetric):
 
     def _corrections(self, before: int) -> list[Point]:  # noqa: ARG002 - see the module
         """Closed steps are final; the panes they were made of are read again for the steps to come."""
-        since = self._window_start(self.closed_before())
+        since = self.windows.back(self.closed_before(), self._steps)  # as at a start
         for pane, series in self.corrected.items():
             if pane >= since:
                 for row in self.state.windows.some_rows(self.id, pane, series):
