@@ -42,7 +42,7 @@ def serve(listener: socket.socket) -> None:
                         length = int(line.split(b":")[1])
                 incoming.read(length)
                 assert head.startswith(b"POST")
-                peer.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+                peer.sendall(b"HTTP/1.1 204 No Content\r\nX-Prometheus-Remote-Write-Samples-Written: 1\r\n\r\n")
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def points(minute: int) -> list[Point]:
 
 def sink(url: str, clock: FakeClock) -> RemoteWrite:
     made = RemoteWrite(url=url)
-    made._wall = clock.wall
+    made._wall = clock.wall  # noqa: SLF001 - the time of the samples
     made.introduce("0123456789abcdef")
     return made
 
@@ -85,20 +85,18 @@ def encode_and_send(url: str) -> None:
     clock = FakeClock(float(NOON + 3600))
     for protocol in ("1.0", "2.0"):
         one = replace(sink(url, clock), protocol=protocol)
-        one._wall = clock.wall
+        one._wall = clock.wall  # noqa: SLF001 - the same
         costs = []
         for minute in range(8):
             given = points(minute)
             begun = time.process_time()
             payload = one.encode(given)
-            one._version = protocol
             one.send(payload)
             costs.append(time.process_time() - begun)
         one.close()
         first, rest = SERIES / costs[0], SERIES / statistics.median(costs[1:])
-        print(
-            f"remote write {protocol}: {rest / 1000:.0f},000 samples per CPU second (the first time {first / 1000:.0f},000)"
-        )
+        known, new = rest / 1000, first / 1000
+        print(f"remote write {protocol}: {known:.0f},000 samples per CPU second ({new:.0f},000 of series that are new)")
 
 
 def folded(minute: int, number: int) -> Folded:
@@ -111,11 +109,11 @@ def folded(minute: int, number: int) -> Folded:
 
 
 def a_minute(url: str | None) -> float:
-    """CPU of all turns of a minute, from partials to samples that were sent; without a url there is no sink."""
+    """CPU of all turns of a minute, from partials to samples that were sent; without a url they are windows."""
     clock = FakeClock(float(NOON + 70))
     counter = replace(metric(), values={"n": Value(value="count(*)", kind="counter")}, max_series=2 * SERIES)
     with tempfile.TemporaryDirectory() as directory:
-        to = Nothing() if url is None else sink(url, clock)
+        to = Keeping() if url is None else sink(url, clock)
         house = House(Path(directory), [counter], sink=cast("Any", to), clock=clock)
         runner = house.runner()
         merged, sent = [], []
@@ -133,20 +131,14 @@ def a_minute(url: str | None) -> float:
     return statistics.median([a + b for a, b in zip(merged, sent, strict=True)][3:])
 
 
-class Nothing(Keeping):
-    """Takes no metric: what a turn costs without any sink."""
-
-    def send(self, payload: bytes) -> None:
-        self.received = []
-
-
 def main() -> None:
     with receiver() as url:
         encode_and_send(url)
         with_it, without = a_minute(url), a_minute(None)
+        more = with_it - without
         print(
-            f"{SERIES:,} series a minute: {(with_it - without) * 1000:.0f} ms CPU more than with a sink that stores nothing,"
-            f" {(with_it - without) / 0.6:.2f} % of a core ({with_it * 1000:.0f} ms with all that is counted)"
+            f"{SERIES:,} series a minute: {more * 1000:.0f} ms CPU more than with a sink that keeps windows in memory,"
+            f" {more / 0.6:.2f} % of a core ({with_it * 1000:.0f} ms with all that is counted)"
         )
 
 

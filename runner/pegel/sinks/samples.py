@@ -113,7 +113,7 @@ class Encoder:
             elif name in known:
                 found.append((known[name], value))
             else:
-                family = family_name(point.metric, name, _kind(point, name), alone=set(point.kinds) == {"value"})
+                family = family_name(point.metric, name, _kind(point, name), alone=_is_alone(point, name))
                 known[name] = self._head(family, point.labels)
                 found.append((known[name], value))
         if "info" in point.kinds.values():
@@ -145,7 +145,7 @@ class Encoder:
     def _histogram(
         self, known: dict[str, bytes], point: Point, name: str, value: Histogram
     ) -> list[tuple[bytes, float]]:
-        family = family_name(point.metric, name, "histogram", alone=set(point.kinds) == {"value"})
+        family = family_name(point.metric, name, "histogram", alone=_is_alone(point, name))
         count = value.counts[-1] if value.counts else 0
         numbers: list[tuple[str, str, float]] = [
             *((f"{family}_bucket", repr(float(bound)), below) for bound, below in buckets(value)),
@@ -190,3 +190,8 @@ def frames(payload: bytes) -> list[Frame]:
 
 def _kind(point: Point, name: str) -> Kind:
     return point.kinds.get(name, "gauge")
+
+
+def _is_alone(point: Point, name: str) -> bool:
+    """Whether a metric has no other value; remarks on it do not count."""
+    return name == "value" and set(point.kinds) == {"value"}
