@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 from pegel.metrics.compiled import CompiledMetric
@@ -23,6 +24,9 @@ from pegel.state.windows import TOTAL, PaneRow
 
 NEVER = TOTAL + 1
 """Before every pane, behind the totals."""
+
+_BY_TIME = itemgetter(3, 1)
+"""Order of a fold's rows: series are admitted by the time of their first record, then by their labels."""
 
 
 Sets = dict[tuple[int, int, int], dict[int, list[Hashes]]]
@@ -139,8 +143,9 @@ class LiveMetric:
         rows: list[tuple[Any, ...]] = []
         totals: list[tuple[Any, ...]] = []
         extra = (0,) * len(self.compiled.arrivals)
-        for pane, labels, records, earliest, scalars in sorted(partials.rows, key=lambda row: (row[3], row[1])):
-            if not self._ours(pane):
+        taken = {pane: self._ours(pane) for pane in {row[0] for row in partials.rows}}
+        for pane, labels, records, earliest, scalars in sorted(partials.rows, key=_BY_TIME):
+            if not taken[pane]:
                 merged.foreign += records if claims.is_in(self._foreign, pane) else 0
                 continue
             if pane < horizon:
@@ -150,14 +155,14 @@ class LiveMetric:
             if series is None:
                 series = places[labels] = self.state.series.admit(self.id, labels, earliest, self.limits)
             late = pane < closed
-            merged.late += records if late else 0
             if late:
+                merged.late += records
                 self._owe(labels)
             (self.corrected if late else self.fresh)[pane].add(series)
             rows.append((pane, series, records, int(late), *scalars, *extra))
             if self.cumulative:
                 totals.append((TOTAL, self._total_series(labels, earliest, series), records, 0, *scalars, *extra))
-        self._note_first(row[0] for row in rows)
+        self._note_first(sorted({row[0] for row in rows}))
         self.state.windows.merge(self.id, rows)
         self.state.windows.merge((self.heir or self).id, totals)
         self._merge_buckets(partials, places, horizon)
@@ -190,7 +195,7 @@ class LiveMetric:
 
     def _ours(self, pane: int) -> bool:
         standing = self.standing
-        if claims.is_in(self._foreign, pane):
+        if self._foreign and claims.is_in(self._foreign, pane):
             return False
         return (standing.since is None or pane >= standing.since) and (standing.until is None or pane < standing.until)
 
