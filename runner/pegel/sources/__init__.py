@@ -170,6 +170,29 @@ class Source(ABC):
     def open(self, world: World, positions: Sequence[Position]) -> None:
         """Start at the committed positions (all of them, in `order`)."""
 
+    def part(self, words: Sequence[str]) -> Source | None:  # noqa: ARG002 (the files of a log are named as files)
+        """A source that reads only a part of what this one reads, and deletes nothing, for a back-fill.
+
+        Args:
+            words: What a command line says; for objects hours, or beginnings of keys.
+
+        Returns:
+            None where files have to be named instead.
+
+        Raises:
+            ValueError: A word names nothing.
+        """
+        return None
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """Of a part: from when up to when, in us, windows are whole; None where it does not say."""
+        return None
+
+    def put_aside(self) -> Sequence[str]:
+        """Why something was put aside, as sentences that name it; asked when all was read."""
+        return ()
+
     def learn(self, progress: Progress) -> None:  # noqa: B027 (most sources need not know)
         """Hear what was committed: at the start, and before the first poll after a commit that changed it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +23,7 @@ from pegel.sources.bucket.looking import Look, Looker
 from pegel.sources.bucket.options import address, check, credentials, trust
 from pegel.sources.bucket.probing import Probe
 from pegel.sources.bucket.pump import Pump
+from pegel.sources.bucket.ranges import Range
 from pegel.sources.bucket.removing import DryRemover, Remover
 from pegel.sources.bucket.unpacking import Content
 from pegel.sources.inflate import DamagedError, Limits, UnreadyError
@@ -144,6 +145,7 @@ class S3(Source):
 
     connect: Callable[[Clock], Store] | None = field(default=None, init=False, repr=False, compare=False)
     """Gives the bucket, in the place of the one that the options name: a seam for tests."""
+    _part: Range | None = field(default=None, init=False, repr=False, compare=False)
     _status: SourceStatus = field(default=SourceStatus("waiting"), init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -199,6 +201,19 @@ class S3(Source):
             return pump.finish(tried.run(clock.wall()))
         finally:
             pump.close(bucket.close())
+
+    def part(self, words: Sequence[str]) -> S3:
+        limited = replace(self, delete=False, dry_run=False)
+        limited.connect = self.connect
+        limited._part = Range.read(words, self._layout)  # noqa: SLF001 - another of its own class
+        return limited
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        return None if self._part is None else self._part.span
+
+    def put_aside(self) -> Sequence[str]:
+        return [f"{key}: {reason}" for key, reason in self._ledger.aside()]
 
     def reads(self, partition: str) -> bool:
         return partition.startswith(f"{self.bucket}/{self._layout.prefix}")
@@ -374,10 +389,13 @@ class S3(Source):
         now = self._world.clock.monotonic()
         if self._looking is None and now >= self._look_at and self._fetcher.waiting <= _FEW:
             after = self._go_on or self._first_key()
-            self._looking = self._pump.start(self._looker.run(Look(after, skip=self._skip)))
+            look = Look(after, skip=self._skip, part=self._part)
+            self._looking = self._pump.start(self._looker.run(look))
 
     def _first_key(self) -> str:
         """Behind which key a look begins."""
+        if self._part is not None:
+            return max(self.start_after, self._part.first(self._layout))
         known = [self.start_after, self._ledger.floor_key]
         if self._ledger.floor_period is not None:
             known.append(self._layout.before(self._ledger.floor_period))
@@ -418,7 +436,7 @@ class S3(Source):
 
     def _prune(self) -> None:
         """Give up rows of hours that no look-back reaches."""
-        if self._layout.dated and self._watermark is not None:
+        if self._layout.dated and self._watermark is not None and self._part is None:
             self._ledger.forget_before(self._layout.start(self._oldest(self._watermark) - _KEPT))
 
     # -- how it is ----------------------------------------------------------------------------------------

@@ -155,6 +155,12 @@ class Ledger:
         written = written_at(found)
         return written if place.period is None else min(written, self._layout.end(place.period))
 
+    def aside(self) -> list[tuple[str, str]]:
+        """Objects that were put aside, as they are written, and why."""
+        return [
+            (keys.written(one.key), one.fate.removeprefix(QUARANTINED)) for one in self._entries.values() if one.fate
+        ]
+
     # -- what becomes of objects --------------------------------------------------------------------------
 
     def unread(self) -> list[Entry]:

@@ -9,6 +9,7 @@ from pegel.sources.bucket import Store
 from pegel.sources.bucket.layout import Layout
 from pegel.sources.bucket.ledger import Entry, Ledger
 from pegel.sources.bucket.order import oldest_first
+from pegel.sources.bucket.ranges import Range
 
 MOST_NEW = 50_000
 """New objects that are held at a time; what is behind them is listed when these are nearly read."""
@@ -25,14 +26,14 @@ class Look:
         after: Keys behind this one are listed.
         skip: Nothing that is there now is to be read.
         fresh: What is to be read, in the order of the keys until the look ends.
-        lowest: The first key that was there.
+        part: Only of this part.
         go_on: Where the next look begins; empty where this one has seen everything.
     """
 
     after: str
     skip: bool = False
     fresh: list[Entry] = field(default_factory=list)
-    lowest: str = ""
+    part: Range | None = None
     go_on: str = ""
 
     @property
@@ -69,17 +70,21 @@ class Looker:
         while True:
             page = await self._store().list(self._layout.prefix, look.after, token)
             for found in page.objects:
-                if self._ledger.is_news(found):
+                if self._ledger.is_news(found) and self._is_meant(found.key, look):
                     entry = self._ledger.meet(found)
                     if entry is not None:
                         look.fresh.append(entry)
-            if page.objects and not look.lowest:
-                look.lowest = page.objects[0].key
             token = page.token
-            if not token:
+            if not token or (look.part and look.part.ends_before(page.objects[-1].key, self._layout)):
                 return
             if not look.skip and len(look.fresh) >= MOST_NEW and self._cut(look, page.objects[-1].key):
                 return
+
+    def _is_meant(self, key: str, look: Look) -> bool:
+        if look.part is None:
+            return True
+        place = self._layout.place(key)
+        return place is not None and look.part.holds(key, place)
 
     def _cut(self, look: Look, last: str) -> bool:
         """End a look that has found much; where keys have hours, at the end of one."""
