@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Literal
 
@@ -95,9 +96,10 @@ class Geoip(Enricher):
         places = self._file.get()
         find = places.find if places is not None else _nowhere
         wanted = sorted(set(self.columns.values()))
+        parts = itemgetter(*map(Place._fields.index, wanted), 0)  # one more, so that it is a tuple in any case
 
         def found(addresses: Sequence[str]) -> Mapping[str, Sequence[str]]:
-            return {address: [getattr(find(address), part) for part in wanted] for address in addresses}
+            return {address: parts(find(address))[:-1] for address in addresses}
 
         def added(names: Sequence[str]) -> Mapping[str, str]:
             at = dict(zip(wanted, names, strict=True))

@@ -6,6 +6,7 @@ records is fetched once, each record as partials of its own, and merged here. Bo
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections import Counter
@@ -27,6 +28,9 @@ OTHER = "__other__"
 """Label value of the series that are folded together; a record that says so becomes `_other_`."""
 
 _LONGEST_LABEL = 128
+_REMEMBERED = 16_384
+"""Label sets that are not cleaned again: the same ones come in every block."""
+
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
@@ -181,6 +185,7 @@ def _texts(values: Row) -> Labels:
     return values if None not in values else tuple("" if value is None else value for value in values)
 
 
+@functools.lru_cache(maxsize=_REMEMBERED)
 def _labels(values: Row) -> Labels:
     return tuple(_clean(value) for value in values)
 
