@@ -45,6 +45,13 @@ _ONE = {
 }
 _SHARDS = {**_ONE["influxdb"], "bucket": ["1", "2", "3"], "id": [str(number) for number in range(10)]}
 _HANDLERS = {**_ONE["grafana"], "method": ["GET"], "handler": [f"/api/{number}" for number in range(30)]}
+_BOUNDS = ["0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "+Inf"]
+_PLUGINS = {
+    **_ONE["grafana"],
+    "plugin_id": ["prometheus", "influxdb"],
+    "endpoint": ["queryData", "callResource"],
+    "status": ["ok", "error"],
+}
 SERVICES: list[Shown] = [
     *(("up", one, 1, 0) for one in _ONE.values()),
     *(("scrape_duration_seconds", one, 0.1, 0) for one in (*_ONE.values(), _RUNNERS)),
@@ -62,21 +69,14 @@ SERVICES: list[Shown] = [
         for name in ("disk_size", "series", "write_dropped_sum", "write_err_sum")
     ),
     ("storage_writer_timeouts", _ONE["influxdb"], 0, 0),
-    *(
-        (f"grafana_http_request_duration_seconds_{name}", {**_HANDLERS, "status_code": ["200", "401"]}, 0, 1)
-        for name in ("count", "sum")
-    ),
+    ("grafana_http_request_duration_seconds_count", {**_HANDLERS, "status_code": ["200", "401"]}, 0, 1),
     (
-        "grafana_plugin_request_total",
-        {
-            **_ONE["grafana"],
-            "plugin_id": ["prometheus", "influxdb"],
-            "endpoint": ["queryData", "callResource"],
-            "status": ["ok", "error"],
-        },
+        "grafana_plugin_request_duration_seconds_bucket",
+        {**_PLUGINS, "le": _BOUNDS},
         0,
         1,
     ),
+    ("grafana_plugin_request_total", _PLUGINS, 0, 1),
     (
         "prometheus_http_requests_total",
         {**_ONE["prometheus"], "handler": ["/api/v1/write", "/api/v1/query", "/metrics"], "code": ["200", "400"]},

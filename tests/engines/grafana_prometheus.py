@@ -57,12 +57,14 @@ class Query:
         legend: What a series of it is called.
         instant: Whether it is asked at the end of the time range alone.
         least: The least seconds between two points, if its panel says so.
+        points: The most points of a series, if its panel says so.
     """
 
     expression: str
     legend: str = ""
     instant: bool = False
     least: int = 0
+    points: int | None = None
 
 
 def queries(uid: str) -> dict[str, Query]:
@@ -74,7 +76,9 @@ def queries(uid: str) -> dict[str, Query]:
         for target in targets:
             name = panel["title"] + (f" {target['refId']}" if len(targets) > 1 else "")
             least = SECONDS[panel.get("interval", "")]
-            found[name] = Query(target["expr"], target["legendFormat"], target["instant"], least)
+            found[name] = Query(
+                target["expr"], target["legendFormat"], target["instant"], least, panel.get("maxDataPoints")
+            )
     for annotation in document["annotations"]["list"]:
         found[f"@{annotation['name']}"] = Query(annotation["expr"], annotation["textFormat"])
     return found

@@ -136,7 +136,7 @@ class NodeModule(Recipe):
     """
 
     module: str
-    takes = "half a minute, 60 MB"
+    takes = "half a minute, 60 to 180 MB"
     needs = ("node", "npm")
 
     def install(self, directory: Path) -> None:

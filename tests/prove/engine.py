@@ -8,8 +8,10 @@ import os
 import shutil
 import subprocess
 import threading
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from engines.catalog import ENGINES, program
 from engines.store import home, placing
@@ -133,17 +135,7 @@ def running(directory: Path) -> Iterator[Docker]:
     """
     docker = Docker(directory)
     with _daemon(docker, directory) as engine, (directory / "docker.log").open("wb") as log:
-        too_long = threading.Timer(START, engine.terminate)
-        too_long.start()
-        assert engine.stderr is not None
-        for line in engine.stderr:
-            log.write(line)
-            if b"API listen on" in line:
-                break
-        else:
-            log.flush()
-            raise EngineError(f"dockerd does not start: {(directory / 'docker.log').read_text()[-800:]}")
-        too_long.cancel()
+        _listening(engine, log)
         with subprocess.Popen(["cat"], stdin=engine.stderr, stdout=log, start_new_session=True):
             try:
                 yield docker
@@ -152,6 +144,23 @@ def running(directory: Path) -> Iterator[Docker]:
                     containers = docker.run("ps", "--all", "--quiet").split()
                     docker.run("rm", "--force", *containers) if containers else None
                 _end(engine)
+
+
+def _listening(engine: subprocess.Popen[bytes], log: BinaryIO) -> None:
+    """Wait until it takes commands; one that hangs is ended."""
+    too_long = threading.Timer(START, engine.terminate)
+    too_long.start()
+    last: deque[bytes] = deque(maxlen=3)
+    assert engine.stderr is not None
+    try:
+        for line in engine.stderr:
+            log.write(line)
+            last.append(line)
+            if b"API listen on" in line:
+                return
+    finally:
+        too_long.cancel()
+    raise EngineError(f"dockerd does not start: {b''.join(last).decode(errors='replace').strip()[-600:]}")
 
 
 @contextlib.contextmanager

@@ -54,14 +54,20 @@ NAMES = """topk by (asn) (1, group by (asn, asname) (
   ))"""
 
 
-def named(expression: str) -> str:
-    """Adds `asname` to series with an `asn`; a provider without a name is its number."""
-    return f"""(
-  ({expression}) * on (asn) group_left (asname) {NAMES}
-)
-or label_replace(
-  label_replace(({expression}) unless on (asn) {NAMES}, "asname", "$1", "asn", "(.+)"),
-  "asname", "AS $1", "asn", "([0-9]+)"
+def named(expression: str, name: str) -> str:
+    """Adds `asname` to series with an `asn`; a provider without a name is its number.
+
+    Args:
+        expression: What is named; it is computed once.
+        name: The metric that it is about: whose providers may lack a name.
+    """
+    seen = f"group by (asn) (last_over_time({shown(name)}[$__range] @ end()))"
+    return f"""({expression})
+* on (asn) group_left (asname) (
+  {NAMES}
+  or on (asn) label_replace(
+    label_replace({seen}, "asname", "$1", "asn", "(.+)"), "asname", "AS $1", "asn", "([0-9]+)"
+  )
 )"""
 
 

@@ -38,8 +38,8 @@ BIGGEST_TABLE = table(
     description="The ten with most tests in the chosen time, and their share of all tests with a readable token. "
     f"Without a database of providers all are unknown. {ROUGH}",
     targets=[
-        promql(named(f"topk(10, {total(TESTS, by='asn')})"), table=True),
-        promql(named(f"topk(10, {SHARE})"), table=True),
+        promql(named(f"topk(10, {total(TESTS, by='asn')})", TESTS), table=True),
+        promql(named(f"topk(10, {SHARE})", TESTS), table=True),
     ],
     unit="short",
     decimals=0,
@@ -52,9 +52,9 @@ REFUSED_TABLE = table(
     description="HI records with another status than 200: the ten providers with most of them, and the share of their "
     f"own records. Records without a readable token are of the provider unknown. {ROUGH}",
     targets=[
-        promql(named(REFUSED), table=True),
-        promql(named(f"{total(HELLOS, by='asn')} and {REFUSED}"), table=True),
-        promql(named(f"{REFUSED} / {total(HELLOS, by='asn')}"), table=True),
+        promql(named(REFUSED, HELLOS), table=True),
+        promql(named(f"{total(HELLOS, by='asn')} and {REFUSED}", HELLOS), table=True),
+        promql(named(f"{REFUSED} / {total(HELLOS, by='asn')}", HELLOS), table=True),
     ],
     unit="short",
     decimals=0,
@@ -62,7 +62,9 @@ REFUSED_TABLE = table(
     overrides=[texts(*PROVIDER.values()), Override("Share", BAR)],
     transformations=merged(PROVIDER, ["Refused", "HI records", "Share"], "Refused"),
 )
-OVER_TIME = [promql(named(LEADING), "{{asname}}"), promql(OTHERS, "all others")]
+POINTS = 250
+"""As many as the areas of eleven lines need."""
+OVER_TIME = [promql(named(LEADING, TESTS), "{{asname}}"), promql(OTHERS, "all others")]
 OVER_TIME_PANEL = timeseries(
     title="Tests per minute by provider",
     description=f"The ten biggest of the chosen time, and all others together. {MEAN} A provider that falls to "
@@ -71,6 +73,7 @@ OVER_TIME_PANEL = timeseries(
     unit="short",
     no_value=NOBODY,
     stack="normal",
+    max_points=POINTS,
     minimum=0,
 )
 SHARE_PANEL = timeseries(
@@ -81,6 +84,7 @@ SHARE_PANEL = timeseries(
     unit="short",
     no_value=NOBODY,
     stack="percent",
+    max_points=POINTS,
     minimum=0,
 )
 REFUSED_PANEL = timeseries(
