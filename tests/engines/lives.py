@@ -5,7 +5,7 @@ Each life has the state of the one before. Time passes when a test says so, and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -63,6 +63,9 @@ class Watched(Sink):
 
     def probe(self) -> Sequence[str]:
         return self.inner.probe()
+
+    def stored(self, metrics: Sequence[str]) -> Mapping[str, int] | None:
+        return self.inner.stored(metrics)
 
     def settle_in(self, directory: Path) -> None:
         self.inner.settle_in(directory)

@@ -40,10 +40,11 @@ class World:
         self.fate = "stored"
         self.fates: list[str] = []
         self.clock = FakeClock()
+        self.shards = 1
         self.runner = Metered(directory, [metric or counted()], clock=self.clock, meter=self.meter)
 
     def meter(self) -> Meter:
-        return Meter(tsdb=self.tsdb, wall=self.clock.wall, fate=self._fate)
+        return Meter(tsdb=self.tsdb, wall=self.clock.wall, fate=self._fate, shards=self.shards)
 
     def _fate(self) -> str:
         return self.fates.pop(0) if self.fates else self.fate
@@ -306,6 +307,40 @@ def test_a_backlog_is_no_bigger_than_what_can_be_sent(tmp_path: Path) -> None:
     backlog = world.runner.runner().state.outbox.backlog("meter")
     world.runner.stop()
     assert backlog.points < 60
+
+
+# -- shards -----------------------------------------------------------------------------------------------
+
+KEYS = dict.fromkeys("abcdefgh", 1)
+
+
+def test_series_have_their_places_in_shards(world: World) -> None:
+    """One that waits for its receiver holds up no series of another."""
+    world.shards = 3
+    world.runner.minutes(3, **KEYS)
+    world.fates = ["down", "stored", "reply lost"] * 4
+    world.runner.minutes(4, **KEYS)
+    assert world.wrong() == []
+    (first, second, third) = world.runner.runner().deliveries
+    assert (first.name, second.name, third.name) == ("meter", "meter/1", "meter/2")
+    assert all(one.sent_points > 0 for one in (first, second, third))
+
+
+def test_another_number_of_shards_is_taken_when_nothing_waits(world: World) -> None:
+    """A series that changes its place while something of it is under way would be sent out of order."""
+    world.shards = 3
+    world.runner.minutes(3, **KEYS)
+    world.fate = "down"
+    world.runner.minutes(3, **KEYS)
+    world.shards = 2
+    world.runner.stop()
+    world.runner.minute(**KEYS)
+    assert len(world.runner.runner().deliveries) == 3
+    world.finish()
+    world.runner.stop()
+    world.runner.minute(**KEYS)
+    assert len(world.runner.runner().deliveries) == 2
+    assert world.wrong() == []
 
 
 # -- the life of a series, a metric, a sink ---------------------------------------------------------------

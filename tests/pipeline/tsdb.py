@@ -80,6 +80,7 @@ class Meter(Sink):
     tsdb: Tsdb
     wall: Callable[[], float]
     fate: Callable[[], str] = lambda: "stored"
+    shards: int = 1
 
     @property
     def remote(self) -> bool:
@@ -87,7 +88,7 @@ class Meter(Sink):
 
     @property
     def sampling(self) -> Sampling:
-        return Sampling(reach=Duration(max(3600.0, self.tsdb.window) - 300), idle=Duration(900.0))
+        return Sampling(reach=Duration(max(3600.0, self.tsdb.window) - 300), idle=Duration(900.0), shards=self.shards)
 
     def encode(self, points: Sequence[Point]) -> bytes:
         return pack(points)

@@ -303,6 +303,7 @@ def test_version_1_where_2_is_not_understood(answer: Fault, server: Proxy) -> No
         ({"headers": {"X": "a\nb"}}, 'headers: "X" is no header'),
         ({"runner_label": "__name__"}, "runner_label: is no name of a label"),
         ({"timeout": Duration(0.0)}, "timeout: has to be more than nothing"),
+        ({"shards": 0}, "shards: has to be 1 to 64"),
         ({"series_idle": Duration(0.0)}, "series_idle: has to be more than nothing"),
         ({"insecure_skip_verify": True}, "insecure_skip_verify: anybody on the way"),
         ({"key_file": Path(__file__)}, "key_file: needs cert_file"),

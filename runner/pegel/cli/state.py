@@ -30,12 +30,18 @@ def state(
     directory: Annotated[
         Path | None, typer.Option("--state", help="The state directory, instead of the configured one.")
     ] = None,
+    new_identity: Annotated[
+        bool, typer.Option("--new-identity", help="Give a state that was copied a name of its own, before it is run.")
+    ] = False,
 ) -> None:
     """Show the state: how far each source is, what is open, what waits; or try again what a source put aside.
 
     It is only read, beside a running runner too. `retry` lets the objects of buckets be read again that were put
     aside (not gzip, cut, not readable): by the running runner within seconds, or by the next one. What has been
     counted already is never counted again.
+
+    A copied state has the name of the first one, and two runners with one name write the same series of a
+    Prometheus. `--new-identity` gives it another name, while no runner uses it; counters go on from their totals.
 
     Examples:
         pegel state
@@ -44,6 +50,8 @@ def state(
             All facts, without a configuration.
         pegel state retry --source edge
             After somebody has mended the objects.
+        pegel state --new-identity --state /srv/second/state
+            After a copy.
     """
     from pegel.cli.directory import state_directory
     from pegel.state.report import report
@@ -55,6 +63,9 @@ def state(
     place = directory or state_directory(rest[0] if rest else Path(os.environ.get("PEGEL_CONFIG", CONFIG)))
     if again:
         _retry(place, source)
+        return
+    if new_identity:
+        typer.echo(f"the runner of {place} is called {_renamed(place)} from now on")
         return
     facts = report(place)
     if as_json:
@@ -80,6 +91,21 @@ def _retry(directory: Path, wanted: str | None) -> None:
         typer.echo(f"{name}: {count:,} will be tried again")
     if not chosen:
         typer.echo("nothing was put aside")
+
+
+def _renamed(directory: Path) -> str:
+    """The new name of a state; it has to exist, and nobody may use it."""
+    from pegel.errors import StateError
+    from pegel.state import State
+
+    if not (directory / "state.db").is_file():
+        raise StateError(f"there is no state in {directory}")
+    state = State(directory)
+    try:
+        with state.transaction():
+            return state.renew_identity()
+    finally:
+        state.close()
 
 
 def put_aside(source: dict[str, Any]) -> list[tuple[str, str]]:

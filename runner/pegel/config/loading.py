@@ -17,6 +17,7 @@ from pegel.config.enrichers import add_enrichers, lacking
 from pegel.config.metrics import draft_metrics
 from pegel.config.presets import FOLDER, expand
 from pegel.config.problems import Place, Problem, did_you_mean
+from pegel.config.roads import double_roads
 from pegel.config.runner import runner_settings, unknown_variables
 from pegel.config.sinks import draft_sinks, is_off, off_warnings, pattern_warnings
 from pegel.config.sources import SourceDraft, check_private, check_releases, draft_sources
@@ -213,6 +214,7 @@ def _plan(
 def _idle_parts(plan: Plan, declared: Declared, drafts: Sequence[SourceDraft]) -> Iterator[Problem]:
     """Warnings for what would do nothing."""
     yield from pattern_warnings(declared.sinks, plan.metrics)
+    yield from double_roads(declared.sinks, plan)
     for metric, node in zip(plan.metrics, declared.metrics, strict=True):
         if not any(takes(sink, metric.name) for sink in plan.sinks):
             yield node.table["name"].problem("no sink takes this metric")

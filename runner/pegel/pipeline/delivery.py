@@ -73,18 +73,19 @@ class Delivery:
     in_flight = 4
     """Requests that are frozen at a time; what comes later waits, and newer values replace older ones."""
 
-    def __init__(self, plan: SinkPlan, state: State, clock: Clock) -> None:
+    def __init__(self, plan: SinkPlan, state: State, clock: Clock, name: str = "") -> None:
+        """`name` is that of its outbox where the sink has several."""
         self.plan = plan
         self.sink = plan.sink
-        self.name = plan.name
-        self.log = logging.getLogger(f"pegel.sinks.{plan.name}")
+        self.name = name or plan.name
+        self.log = logging.getLogger(f"pegel.sinks.{self.name}")
         self._state = state
         self._clock = clock
         self._frozen: list[int] = []
         self._inherited: list[int] = []
-        self._fences = Fences(plan.name, plan.sink.late, state, clock)
-        self._letters = DeadLetters(plan.name, state.letters)
-        self._refusals = Refusals(plan.name, clock, self.log)
+        self._fences = Fences(self.name, plan.sink.late, state, clock)
+        self._letters = DeadLetters(self.name, state.letters)
+        self._refusals = Refusals(self.name, clock, self.log)
         self._looked = float("-inf")
         self._last_handed = 0
         self._last_early = float("-inf")

@@ -21,7 +21,7 @@ from pegel.pipeline.live import LiveMetric, Standing
 from pegel.pipeline.own import OwnMetrics
 from pegel.pipeline.reader import Reader
 from pegel.pipeline.rolling import RollingMetric
-from pegel.pipeline.sampling import SampledDelivery
+from pegel.pipeline.sampling import SampledDelivery, shards
 from pegel.pipeline.stage import Chunk, Folded, SourceStage
 from pegel.pipeline.telling import log_changes
 from pegel.pipeline.turn import SourceNews, Turn
@@ -112,6 +112,7 @@ class Runner:
         self.engine = Engine(str(settings.state / "spill"), settings.memory)
         self.state = State(settings.state, self._connect, accept_loss=self._accept_state_loss)
         self.readers: list[Reader] = []
+        self.deliveries: list[Delivery] = []
         try:
             with self.state.reading():
                 self._start()
@@ -126,7 +127,7 @@ class Runner:
             enricher.settle_in(self._home)
         self._take_over()
         self._compiled = self._compile(registry.counting(self.state, self.plan.metrics))
-        self.deliveries = [self._delivery(sink) for sink in self.plan.sinks if not sink.sink.view]
+        self.deliveries = [one for sink in self.plan.sinks if not sink.sink.view for one in self._deliveries(sink)]
         self.views = [View(sink, self.clock) for sink in self.plan.sinks if sink.sink.view]
         self.turn = self._new_turn()
         self._begin_sampling()
@@ -144,10 +145,14 @@ class Runner:
         self.turn.flush_removed({metric.name for metric in self.plan.metrics})
         self._refresh_views(now=True)
 
-    def _delivery(self, plan: SinkPlan) -> Delivery:
+    def _deliveries(self, plan: SinkPlan) -> Sequence[Delivery]:
+        """The roads to a sink: one, or one for each of its shards."""
         plan.sink.introduce(self.state.identity)
-        kind = Delivery if plan.sink.sampling is None else SampledDelivery
-        return kind(plan, self.state, self.clock)
+        if plan.sink.sampling is None:
+            return [Delivery(plan, self.state, self.clock)]
+        with self.state.transaction():
+            parts = shards(plan, self.state)
+        return [SampledDelivery(plan, self.state, self.clock, part) for part in parts]
 
     def _begin_sampling(self) -> None:
         """A sink of samples that is new, or a metric that is new to one, begins with the totals of today."""
@@ -159,7 +164,8 @@ class Runner:
     def _tell_of_lost_sinks(self) -> None:
         """Points for a sink that is no longer configured wait for it as long as for one that is down."""
         now = round(self.clock.wall() * 1e6)
-        for name in sorted(self.state.outbox.sinks() - {sink.name for sink in self.plan.sinks}):
+        known = {sink.name for sink in self.plan.sinks} | {delivery.name for delivery in self.deliveries}
+        for name in sorted(self.state.outbox.sinks() - known):
             backlog = self.state.outbox.backlog(name)
             if not backlog.points:  # only the memory of what may arrive late; there is nothing to send again
                 with self.state.transaction():
@@ -217,6 +223,9 @@ class Runner:
         """Give everything back; what is not committed is read again next time."""
         for reader in self.readers:
             reader.close()
+        for delivery in self.deliveries:
+            if isinstance(delivery, SampledDelivery):
+                delivery.sink.close()  # a shard has a copy of its own
         for sink in self.plan.sinks:
             sink.sink.close()
         self.engine.close()

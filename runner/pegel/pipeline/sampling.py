@@ -7,7 +7,10 @@ they stood before it, and what they have grown since is in their next sample.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from zlib import crc32
 
 from pegel.pipeline.delivery import MOST_POINTS, Delivery, Outcome, Own
 from pegel.pipeline.growth import standing
@@ -23,13 +26,51 @@ from pegel.state.outbox import Window
 from pegel.state.sampled import Course, Labels
 
 
+@dataclass(frozen=True)
+class Shard:
+    """A part of the series of a sink; each has its own outbox and its own request under way."""
+
+    number: int = 0
+    of: int = 1
+
+    def name(self, sink: str) -> str:
+        """The name of its outbox."""
+        return sink if self.number == 0 else f"{sink}/{self.number}"
+
+    def has(self, metric: str, labels: Labels) -> bool:
+        """Whether a series is in it: the same one for ever, as long as there are as many."""
+        return self.of == 1 or crc32(repr((metric, labels)).encode("utf-8", "surrogatepass")) % self.of == self.number
+
+
+ALL = Shard()
+
+
+def shards(plan: SinkPlan, state: State) -> list[Shard]:
+    """The shards of a sink; another number than before is taken when nothing waits for it.
+
+    Part of the running transaction. Two requests of different shards overtake each other, so that a series must
+    not change from one to another while something of it is under way.
+    """
+    wanted = plan.sink.sampling.shards if plan.sink.sampling else 1
+    fact = f"shards:{plan.name}"
+    number = int(state.meta(fact) or wanted)
+    names = {Shard(one, number).name(plan.name) for one in range(number)}
+    if not names & state.outbox.sinks():
+        number = wanted
+    state.remember(fact, number)
+    return [Shard(one, number) for one in range(number)]
+
+
 class SampledDelivery(Delivery):
-    """The outbox of one sink of samples; its points are those of `pegel.pipeline.growth`."""
+    """The outbox of a sink of samples, or of a shard of it; its points are those of `pegel.pipeline.growth`."""
 
     in_flight = 1
 
-    def __init__(self, plan: SinkPlan, state: State, clock: Clock) -> None:
-        super().__init__(plan, state, clock)
+    def __init__(self, plan: SinkPlan, state: State, clock: Clock, shard: Shard = ALL) -> None:
+        if shard.number:
+            plan = replace(plan, sink=copy(plan.sink))
+        super().__init__(plan, state, clock, shard.name(plan.name))
+        self._shard = shard
         self._tried: set[int] = set()
         self._missing = False
 
@@ -43,11 +84,11 @@ class SampledDelivery(Delivery):
     def begin(self, metric: LiveMetric, family: Sequence[LiveMetric]) -> None:
         """Remember where the totals of a metric stand that this sink has never had: it gets what comes from now on.
 
-        Part of the running transaction.
+        It is the same for all shards. Part of the running transaction.
         """
         for shown in metric.shown:
             name = shown.metric.name
-            fact = f"sampled:{self.name}:{name}"
+            fact = f"sampled:{self.plan.name}:{name}"
             if not growing(shown.kinds) or not takes(self.plan, name) or self._state.meta(fact) is not None:
                 continue
             self._state.remember(fact, self._time())
@@ -55,18 +96,22 @@ class SampledDelivery(Delivery):
             courses = [
                 Course(point.labels, metric.id, active=point.start_us, sent=to_plain(point.values)) for point in points
             ]
-            self._state.sampled.save(self.name, name, courses)
+            self._state.sampled.save(self.plan.name, name, courses)
 
     # -- inside the turn's transaction ----------------------------------------------------------------
 
     def put_closed(self, points: Sequence[Point], totals: Sequence[Point]) -> None:
-        corrected = [point for point in points if point.revision > 1 and takes(self.plan, point.metric)]
+        mine = [point for point in points if self._shard.has(point.metric, point.labels)]
+        corrected = [point for point in mine if point.revision > 1 and takes(self.plan, point.metric)]
         self._count_lost(sum(len(point.values.keys() - growing(point.kinds)) for point in corrected))
         self.put(totals)
 
     def put_own(self, own: Own) -> None:
         if wants_own(self.plan):
             self._put(own.totals)
+
+    def _put(self, points: Iterable[Point]) -> None:
+        super()._put([one for one in points if not one.values or self._shard.has(one.metric, one.labels)])
 
     def freeze(self) -> None:
         """Turn what waits into the next request, if none is under way."""
@@ -98,7 +143,7 @@ class SampledDelivery(Delivery):
             samples += self._tick(points, books[window.metric])
             used.append(window)
         for metric, courses in books.items():
-            self._state.sampled.save(self.name, metric, courses.values())
+            self._state.sampled.save(self.plan.name, metric, courses.values())
         self._state.outbox.withdraw(self.name, used)
         return samples
 
@@ -113,11 +158,12 @@ class SampledDelivery(Delivery):
         self, metric: str, points: Sequence[Point], books: dict[str, dict[Labels, Course]], *, begins: bool
     ) -> None:
         """Read what is known of a metric's series, as far as a window needs it."""
-        fresh = self._state.sampled.live(self.name, metric) if metric not in books else {}
+        live = self._state.sampled.live(self.plan.name, metric) if metric not in books else {}
+        fresh = {labels: course for labels, course in live.items() if self._shard.has(metric, labels)}
         courses = books.setdefault(metric, {})
         if growing(points[0].kinds):
             unknown = {point.labels for point in points if point.values} - courses.keys() - fresh.keys()
-            fresh |= self._state.sampled.some(self.name, metric, unknown)
+            fresh |= self._state.sampled.some(self.plan.name, metric, unknown)
         for course in fresh.values() if begins else ():
             course.begin()
         courses.update(fresh)
@@ -152,10 +198,10 @@ class SampledDelivery(Delivery):
             if growing(point.kinds):
                 by_metric.setdefault(point.metric, set()).add(point.labels)
         for metric, labels in by_metric.items():
-            courses = self._state.sampled.some(self.name, metric, labels)
+            courses = self._state.sampled.some(self.plan.name, metric, labels)
             for course in courses.values():
                 course.step_back()
-            self._state.sampled.save(self.name, metric, courses.values())
+            self._state.sampled.save(self.plan.name, metric, courses.values())
 
     def drop(self) -> int:
         """Take what the receiver could not take any more out of what waits; totals go on with the next sample."""
@@ -177,7 +223,7 @@ class SampledDelivery(Delivery):
             self._look_up(window.metric, points, books, begins=False)
             tick = Tick(points, books[window.metric], round(self.sampling.idle * 1e6), missed=True)
             assert not list(tick.samples())
-            self._state.sampled.save(self.name, window.metric, books[window.metric].values())
+            self._state.sampled.save(self.plan.name, window.metric, books[window.metric].values())
             self._miss(tick.lost)
         self._state.outbox.withdraw(self.name, windows)
         return bool(windows)

@@ -68,10 +68,12 @@ class Sampling:
     Attributes:
         reach: How old a sample may be when it is sent.
         idle: How long a series that does not grow has samples.
+        shards: Senders that work side by side, each for series of its own; each has a copy of the sink.
     """
 
     reach: Duration
     idle: Duration
+    shards: int = 1
 
 
 class Sink(ABC):

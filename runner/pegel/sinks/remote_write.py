@@ -21,6 +21,7 @@ from pegel.sinks.write_answers import is_stored, is_unsupported, refusal, troubl
 from pegel.sinks.write_request2 import Translator
 from pegel.units import Duration
 
+_MOST_SHARDS = 64
 _LONGEST_TIMEOUT = 300.0
 _LONGEST_PROBE = 9.0
 """Seconds for all that a probe asks."""
@@ -67,6 +68,8 @@ class RemoteWrite(Sink):
         series_idle: A counter that has not grown for so long gets a stale marker, and goes on when it grows again.
         runner_label: Name of the label that tells runners apart; empty for none.
         runner: Value of that label; a random name of the state if nothing is said.
+        shards: Requests that may be under way side by side, for a receiver that is far away; each series has its
+            place in one of them. Another number is taken when nothing waits any more.
         protocol: `1.0`, or `2.0`, which falls back to 1.0 where it is not understood.
         user: Name for basic authentication, with `password`.
         password: See user. `password_file` names a file that holds it, and is read again when it changes.
@@ -95,6 +98,7 @@ class RemoteWrite(Sink):
     series_idle: Duration = Duration(900.0)
     runner_label: str = "runner"
     runner: str = ""
+    shards: int = 1
     protocol: Literal["1.0", "2.0"] = "1.0"
     user: str = ""
     password: Secret | None = None
@@ -116,6 +120,8 @@ class RemoteWrite(Sink):
     def __post_init__(self) -> None:
         self._check_address()
         self._check_credentials()
+        if not 0 < self.shards <= _MOST_SHARDS:
+            raise ValueError(f"shards: has to be 1 to {_MOST_SHARDS}")
         if self.series_idle <= 0:
             raise ValueError("series_idle: has to be more than nothing")
         if self.runner_label and not re.fullmatch(
@@ -168,7 +174,7 @@ class RemoteWrite(Sink):
 
     @property
     def sampling(self) -> Sampling:
-        return Sampling(reach=Duration(self._window - _MARGIN), idle=self.series_idle)
+        return Sampling(reach=Duration(self._window - _MARGIN), idle=self.series_idle, shards=self.shards)
 
     @property
     def _window(self) -> float:
@@ -217,6 +223,7 @@ class RemoteWrite(Sink):
         if self._poster is not None:
             self._poster.close()
             self._poster = None
+        self._translator = None
 
     # -- requests -----------------------------------------------------------------------------------------
 

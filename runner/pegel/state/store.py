@@ -99,6 +99,16 @@ class State:
         self.connection.execute("commit")
         return boot, identity
 
+    def renew_identity(self) -> str:
+        """Give this state another name, which sinks tell runners apart by; part of the running transaction.
+
+        Where series have that name as a label they begin anew there, with the totals that they have reached.
+        """
+        self.identity = secrets.token_hex(8)
+        self.remember("identity", self.identity)
+        self.sampled.begin_anew()
+        return self.identity
+
     def meta(self, name: str) -> Any:
         """A single fact about the state, None if it was never set."""
         row = self.connection.execute("select value from meta where name = ?", (name,)).fetchone()
