@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 from pegel.formats import End
 from pegel.seams import Clock, Files, FileStat
@@ -80,6 +81,9 @@ class Piece:
         bound: Event time in us that nothing is older than which comes behind this piece, where the source knows of
             more that it has not begun; the watermark does not pass it.
         written: Wall clock in us when the bytes were written, where the source knows it: no record is younger.
+        made: What another machine has found in the bytes, which are not here.
+        partials: What that machine made of all pieces of a share, packed; with the last of them.
+        joined: The next piece belongs to the same share: both are committed together.
     """
 
     partition: str
@@ -92,6 +96,112 @@ class Piece:
     mark: str = ""
     bound: int | None = None
     written: int | None = None
+    made: Made | None = None
+    partials: bytes = b""
+    joined: bool = False
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A whole stream that another machine can read as well: an object in a bucket.
+
+    Attributes:
+        key: What it is called there.
+        etag: Which version of it is meant.
+        size: In bytes, as it lies there.
+        order: Number of the stream.
+        offset: First byte of its content that is not consumed.
+        mark: The framer's mark that was consumed last.
+    """
+
+    key: str
+    etag: str
+    size: int
+    order: int
+    offset: int = 0
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Bytes of a parcel, or why it cannot be read.
+
+    Attributes:
+        number: Of the parcel, among those that are read.
+        last: Nothing follows.
+    """
+
+    number: int
+    data: bytes = b""
+    last: bool = False
+    error: Exception | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """What another machine has found in a parcel.
+
+    Attributes:
+        consumed: Bytes of its content.
+        records: Those that count.
+        rejects: Those that do not, by reason.
+        oldest: Earliest event time in us.
+        newest: Latest event time in us.
+        error: Why it could not be read; nothing of it counts then.
+    """
+
+    consumed: int = 0
+    records: int = 0
+    rejects: Mapping[str, int] = field(default_factory=dict)
+    oldest: int | None = None
+    newest: int | None = None
+    error: Exception | None = None
+
+
+@dataclass(frozen=True)
+class Share:
+    """What another machine has made of some parcels.
+
+    Attributes:
+        made: Of each parcel, in the order in which they were sent.
+        partials: What all records add up to, packed.
+    """
+
+    made: Sequence[Made]
+    partials: bytes
+
+
+class Afar(Protocol):
+    """Other machines that read parcels of one source for this one. Callable from the thread of the source."""
+
+    @property
+    def mode(self) -> Literal["away", "here", "wait"]:
+        """Whether parcels are to be sent, to be read here, or to wait until somebody is there."""
+
+    @property
+    def trouble(self) -> str:
+        """Why nobody is there, as a sentence; empty where somebody is."""
+
+    @property
+    def hands(self) -> int:
+        """How many shares can be worked on at a time."""
+
+    @property
+    def most_bytes(self) -> int:
+        """Bytes of parcels that may be away, or back and not yet offered."""
+
+    def send(self, parcels: Sequence[Parcel]) -> Future[Share]:
+        """Let somebody read parcels; the future raises a SourceError where nobody could."""
+
+
+class Visitor(Protocol):
+    """Reads parcels for another machine. Used by one thread."""
+
+    def read(self, parcels: Sequence[Parcel]) -> Iterator[Part]:
+        """Their content, one after another; what fails ends its own parcel only."""
+
+    def close(self) -> None:
+        """Give back what is open."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +250,8 @@ class World:
     """Set by a source's watcher when there may be something new, and by the runner to stop."""
     start: Literal["beginning", "end"] = "beginning"
     """Where to begin when there are no positions at all."""
+    afar: Afar | None = None
+    """Other machines that read for this one, where there are any."""
 
 
 class Source(ABC):
@@ -160,6 +272,9 @@ class Source(ABC):
     ordered: ClassVar[bool] = False
     """Pieces say when they were written, and come in that order, whatever their partition. So one of which nothing
     is unread, and nothing was written for `idle_after`, is idle, also while the past is read."""
+
+    shared: ClassVar[Sequence[str]] = ()
+    """Options that have to be the same on another machine that reads parcels of it; none where there are no parcels."""
 
     @property
     def releases(self) -> bool:
@@ -195,6 +310,10 @@ class Source(ABC):
 
     def learn(self, progress: Progress) -> None:  # noqa: B027 (most sources need not know)
         """Hear what was committed: at the start, and before the first poll after a commit that changed it."""
+
+    def visitor(self, clock: Clock) -> Visitor:
+        """Who reads parcels of it on another machine; only asked where there are parcels (`shared`)."""
+        raise NotImplementedError(f"{clock} is asked for a source without parcels")
 
     def probe(self) -> Sequence[str]:
         """Try what is outside without changing anything: what is wrong, as sentences that say what to do.

@@ -15,6 +15,7 @@ from pegel.seams import Clock, SystemClock
 from pegel.secret import Secret
 from pegel.sources import Piece, Position, Progress, Source, SourceStatus, World
 from pegel.sources.bucket import Changed, Missing, Refused, Store, StoreError
+from pegel.sources.bucket.away import Away, Sent
 from pegel.sources.bucket.client import Bucket
 from pegel.sources.bucket.fetching import Download, Fetcher
 from pegel.sources.bucket.layout import Layout, Place
@@ -26,6 +27,7 @@ from pegel.sources.bucket.pump import Pump
 from pegel.sources.bucket.ranges import Range
 from pegel.sources.bucket.removing import DryRemover, Remover
 from pegel.sources.bucket.unpacking import Content
+from pegel.sources.bucket.visiting import BucketVisitor
 from pegel.sources.inflate import DamagedError, Limits, UnreadyError
 from pegel.units import Duration, Size
 
@@ -113,6 +115,7 @@ class S3(Source):
     disorder = Duration(90.0)
     idle_after = Duration(300.0)
     ordered = True
+    shared = ("bucket", "max_unpacked", "max_ratio", "max_members")
 
     bucket: str
     prefix: str = ""
@@ -163,6 +166,7 @@ class S3(Source):
         self._fetcher = Fetcher(
             self._pump, self._store, parallel=self.parallel, most_bytes=self.max_in_flight, part=self.part_size
         )
+        self._away = Away(self._pump, world.afar, self._fetcher)
         remover = DryRemover if self.dry_run else Remover
         self._remover = remover(self._pump, self._store, self._ledger, world.clock, self._counts)
         self._looker = Looker(lambda: self._store, self._layout, self._ledger)
@@ -188,6 +192,20 @@ class S3(Source):
     def client(self, clock: Clock, timeout: float) -> Bucket:
         """The bucket that the options name; nothing is connected yet."""
         return Bucket(address(self), credentials(self), clock.wall, trust(self), timeout)
+
+    def visitor(self, clock: Clock) -> BucketVisitor:
+        return BucketVisitor(
+            self._connected(clock),
+            self._limits,
+            piece=self.piece_size,
+            parallel=self.parallel,
+            most_bytes=self.max_in_flight,
+            part=self.part_size,
+        )
+
+    @property
+    def _limits(self) -> Limits:
+        return Limits(self.max_unpacked, self.max_ratio, self.max_members)
 
     @property
     def releases(self) -> bool:
@@ -248,12 +266,12 @@ class S3(Source):
     @property
     def _trouble(self) -> str:
         """What has failed and did not succeed since."""
-        return self._read_trouble or self._look_trouble
+        return self._read_trouble or self._away.trouble or self._look_trouble
 
     @property
     def _waits(self) -> bool:
         """Whether anything is on its way."""
-        return self._looking is not None or self._fetcher.busy or self._remover.busy
+        return self._looking is not None or self._fetcher.busy or self._away.busy or self._remover.busy
 
     def _work(self, seconds: float) -> None:
         """Let requests go on, and begin others."""
@@ -266,15 +284,19 @@ class S3(Source):
 
     def _ask(self) -> None:
         if self._world.clock.monotonic() >= self._read_at:
-            self._fetcher.tick()
+            self._away.tick()
+            self._fetcher.tick(begin=self._away.reads_here)
         self._remover.tick()
 
     def _offer(self) -> Piece | None:
+        """What comes next, from here or from afar; what is away is younger than what was begun here."""
+        return self._from_here() or self._from_afar()
+
+    def _from_here(self) -> Piece | None:
         """The next bytes of the object at the front; those before it that have none are settled."""
         while (download := self._fetcher.front()) is not None:
             if self._content is None or self._content.download is not download:
-                limits = Limits(self.max_unpacked, self.max_ratio, self.max_members)
-                self._content = Content(download, limits, self.piece_size)
+                self._content = Content(download, self._limits, self.piece_size)
                 self._rest, self._mark = b"", download.entry.mark
             try:
                 data = self._content.read()
@@ -309,12 +331,51 @@ class S3(Source):
             written=entry.written,
         )
 
+    def _from_afar(self) -> Piece | None:
+        """The next object that another machine has read."""
+        piece = self._away.offer()
+        while piece is None and (sent := self._away.front()) is not None:
+            self._take_share(sent)
+            piece = self._away.offer()
+        return piece
+
+    def _take_share(self, sent: Sent) -> None:
+        """A share is back: what could not be read is settled, or all the rest is asked for again."""
+        try:
+            share = sent.share()
+        except SourceError as error:
+            self._away.again(sent.downloads)
+            self._fail(str(error))
+            return
+        pairs = list(zip(sent.downloads, share.made, strict=True))
+        proved = any(made.error is None for _, made in pairs)
+        if proved:
+            self._fetcher.prove(sent.turn)
+        errors = [(download, made.error) for download, made in pairs if made.error is not None]
+        left = [(download, error) for download, error in errors if not self._is_over(download, error, proved=proved)]
+        if left:
+            kept = {id(download) for download, _ in left}
+            self._away.again([one for one, made in pairs if made.error is None or id(one) in kept])
+            self._fail(str(left[0][1]))
+            return
+        self._read_trouble, self._failures = "", 0
+        read = [(download, made) for download, made in pairs if made.error is None]
+        self._away.open(read, share.partials, lambda download: self._piece(download, b"", last=True))
+
+    def _is_over(self, download: Download, error: Exception, *, proved: bool) -> bool:
+        """Whether an object that another machine could not read is done with."""
+        if isinstance(error, StoreError):
+            stale = isinstance(error, Changed) and download.entry.etag != download.etag and not download.entry.offset
+            return not stale and self._is_settled(download, error, proved=proved)
+        self._put_aside(download, str(error))
+        return True
+
     def _carrier(self) -> Piece:
         """A piece without bytes, for rows that have changed."""
         return Piece("", "", 0, 0, b"", End.MORE)
 
     def consume(self, piece: Piece, count: int, mark: str) -> Sequence[Position]:
-        download = self._fetcher.front()
+        download = self._away.offered() if piece.made is not None else self._fetcher.front()
         if piece.partition and download is not None:
             self._take_version(download)
             self._rest, self._mark = piece.data[count:], mark
@@ -344,7 +405,7 @@ class S3(Source):
         self._ledger.quarantine(download.entry, QUARANTINED + reason, tries=self._tries)
         self._fetcher.next(download)
 
-    def _is_settled(self, download: Download, error: StoreError) -> bool:
+    def _is_settled(self, download: Download, error: StoreError, *, proved: bool = False) -> bool:
         """Whether the object at the front is done with; if not, it is asked for again later."""
         entry = download.entry
         if isinstance(error, Missing):
@@ -358,7 +419,7 @@ class S3(Source):
                 self._ledger.release([entry])
                 self._fetcher.next(download)
                 self._look_soon()
-        elif isinstance(error, Refused) and self._is_its_own(download):
+        elif isinstance(error, Refused) and (proved or self._is_its_own(download)):
             self._put_aside(download, f"others can be read, and this one cannot: {error}")
         else:
             return False
@@ -442,7 +503,7 @@ class S3(Source):
     # -- how it is ----------------------------------------------------------------------------------------
 
     def exhausted(self) -> bool:
-        idle = self._fetcher.empty and not self._go_on and not self._ledger.dirty
+        idle = self._fetcher.empty and self._away.empty and not self._go_on and not self._ledger.dirty
         return self._seen_all and idle and not self._trouble
 
     def status(self) -> SourceStatus:

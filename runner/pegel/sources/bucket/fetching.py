@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pegel.sources.bucket import Store, StoreError
@@ -86,8 +86,6 @@ class Download:
     def cancel(self) -> None:
         """Give up all that was asked for."""
         for task in self._tasks.values():
-            if task.done() and not task.cancelled():
-                task.exception()  # looked at, so that nobody reports it as forgotten
             task.cancel()
         self._tasks = {}
 
@@ -131,6 +129,35 @@ class Fetcher:
             self._partitions[entry.place.partition] += 1
             self.lag += entry.size
 
+    def take(self, most_bytes: int, most: int) -> list[Download]:
+        """Give away objects that wait, oldest first: one, and as many more as have so many bytes together.
+
+        They count as unread until `next` is told of them, or wait again after `put_back`.
+        """
+        taken: list[Download] = []
+        held = 0
+        while self._waiting and len(taken) < most and (not taken or held + self._waiting[0].size <= most_bytes):
+            taken.append(self._download(self._waiting.popleft()))
+            held += taken[-1].size
+        return taken
+
+    def put_back(self, taken: Sequence[Download]) -> None:
+        """Objects that were given away are the next ones again, as they are by now."""
+        self._waiting.extendleft(self.renewed(download).entry for download in reversed(taken))
+
+    def renewed(self, download: Download) -> Download:
+        """The object of a download as it is by now; nothing of it was asked for."""
+        self.lag += download.entry.size - download.size
+        return self._download(download.entry)
+
+    def prove(self, turn: int | None = None) -> int:
+        """Number what somebody else is asked for, or note that something of this number was brought."""
+        if turn is None:
+            self._turns += 1
+            return self._turns
+        self.proved = max(self.proved, turn)
+        return turn
+
     @property
     def waiting(self) -> int:
         """Objects that were not begun."""
@@ -155,12 +182,17 @@ class Fetcher:
         """The object whose turn it is."""
         return self._begun[0] if self._begun else None
 
-    def tick(self) -> None:
-        """Ask for what may be asked for, oldest first."""
+    def tick(self, *, begin: bool = True) -> None:
+        """Ask for what may be asked for, oldest first; without `begin` only for objects that were begun."""
         held = sum(download.held for download in self._begun)
         for download in self._begun:
             held = self._ask_for(download, held)
-        while self._waiting and len(self._begun) < _AHEAD * self._most and self._may(held, self._waiting[0].size):
+        while (
+            begin
+            and self._waiting
+            and len(self._begun) < _AHEAD * self._most
+            and self._may(held, self._waiting[0].size)
+        ):
             self._begun.append(self._download(self._waiting.popleft()))
             held = self._ask_for(self._begun[-1], held)
 
@@ -202,11 +234,12 @@ class Fetcher:
         return data
 
     def next(self, download: Download, *, again: bool = False) -> None:
-        """The object at the front is done with; or it is read again from its beginning, as it is by now."""
+        """An object is done with; or the one at the front is read again from its beginning, as it is by now."""
         download.cancel()
-        self._begun.popleft()
+        if self._begun and self._begun[0] is download:
+            self._begun.popleft()
         if again:
-            self._begun.appendleft(self._download(download.entry))
+            self._begun.appendleft(self.renewed(download))
             return
         self.lag -= download.size
         partition = download.entry.place.partition

@@ -46,7 +46,9 @@ class Pump:
         task.add_done_callback(self._pause)
         return task
 
-    def _pause(self, _task: asyncio.Task[Any]) -> None:
+    def _pause(self, task: asyncio.Task[Any]) -> None:
+        if not task.cancelled():
+            task.exception()  # looked at: whoever wants to know asks the task, and one that nobody needs is no news
         if self._pausing:
             self._loop.stop()
 

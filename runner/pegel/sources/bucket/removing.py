@@ -41,7 +41,7 @@ class Remover:
         self.trouble = ""
 
     def add(self, released: Iterable[Position]) -> None:
-        """Objects to delete; those that are known already are not added again."""
+        """Objects to delete; those that were told before are not added again."""
         for position in released:
             if position.stream not in self._known:
                 self._known.add(position.stream)
@@ -77,7 +77,6 @@ class Remover:
         else:
             self._put_off(position, error)
             return
-        self._known.discard(position.stream)
         if self.trouble:
             log.warning("objects can be deleted again")
         self.trouble, self._delay = "", _FIRST_DELAY
