@@ -1,0 +1,77 @@
+"""From where it is delivered, and how fast."""
+
+from __future__ import annotations
+
+from dashboards.cdn77 import (
+    CHOSEN,
+    DELIVERED,
+    HIT,
+    NOTHING,
+    RECENT,
+    SERVER_ERRORS,
+    asked,
+    delivered,
+    growth,
+    share,
+)
+from dashboards.columns import merged, texts
+from dashboards.model import Override, Row
+from dashboards.panels import table, timeseries
+
+_EACH = "stream_name, cdn_id, cache_status, pop"
+LEADING = f"topk(10, {delivered('requests', by='pop', width=CHOSEN, at=' @ end()')})"
+"""The same ten all along a chart."""
+WEIGHED = (
+    "Prometheus has a mean for each minute, stream, resource, cache status and location. Of these the mean is drawn, "
+    "each weighed by its requests; so it is close to that of the requests themselves, and not exactly it."
+)
+
+
+def first_byte(by: str, width: str = RECENT) -> str:
+    """The time to the first byte, out of means and the requests behind them."""
+    means = f"avg by ({_EACH}) (avg_over_time(cdn77_time_to_first_byte_ms{{{DELIVERED}}}[{width}]))"
+    weights = f"sum by ({_EACH}) ({growth('requests', width=width)})"
+    return f"sum by ({by}) ({means} * {weights}) / (sum by ({by}) ({weights} and {means}) > 0)"
+
+
+LOCATIONS = Row(
+    "From where",
+    [
+        timeseries(
+            title="Time to the first byte by location",
+            description=f"The ten locations with most requests in the chosen time. {WEIGHED}",
+            targets=[asked(f"{first_byte('pop')} and {LEADING}", "{{pop}}")],
+            unit="ms",
+            no_value=NOTHING,
+            minimum=0,
+            height=11,
+        ),
+        table(
+            title="Locations",
+            description=f"The twenty with most requests in the chosen time. Time to the first byte: {WEIGHED}",
+            targets=[
+                asked(f"{column} and topk(20, {delivered('requests', by='pop', width=CHOSEN)})", table=True)
+                for column in (
+                    delivered("requests", by="pop", width=CHOSEN),
+                    delivered("transfer_bytes", by="pop", width=CHOSEN),
+                    share("requests", HIT, by="pop", width=CHOSEN),
+                    share("responses", SERVER_ERRORS, by="pop", width=CHOSEN),
+                    first_byte("pop", CHOSEN),
+                )
+            ],
+            unit="short",
+            no_value=NOTHING,
+            decimals=0,
+            overrides=[
+                texts("Location"),
+                Override("Bytes", {"unit": "decbytes", "decimals": 1}),
+                Override("Hit ratio", {"unit": "percentunit", "decimals": 1}),
+                Override("5xx", {"unit": "percentunit", "decimals": 2}),
+                Override("First byte", {"unit": "ms", "decimals": 0}),
+            ],
+            transformations=merged(
+                {"pop": "Location"}, ["Requests", "Bytes", "Hit ratio", "5xx", "First byte"], "Requests"
+            ),
+        ),
+    ],
+)
