@@ -17,9 +17,10 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
-from ookla import CACHE, FLOOR, Cost, run
-
 import pegel
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from bench.ookla import CACHE, FLOOR, Cost, run
 
 PLACES = Path(pegel.__file__).parent / "presets/samples/cdn77/city.mmdb"
 """Where nearly all addresses of the sample are."""

@@ -81,6 +81,17 @@ def test_a_file_that_holds_a_secret_takes_the_place_of_the_variable(tmp_path: Pa
     assert said["key_file"] == "/k"
 
 
+def test_a_metric_is_also_chosen_by_the_name_of_a_value_that_is_shown_as_one(tmp_path: Path) -> None:
+    """That name is what a dashboard shows; the other one is in the preset alone."""
+    more = '\n[[metrics]]\nname = "x_pair"\nevery = "1m"\nvalues.a = { value = "count(*)", metric = "x_alone" }\n'
+    text = '[[sources]]\nname = "a"\npreset = "x"\nmetrics = ["x_alone"]\n'
+    declared, problems = expanded(tmp_path, text, preset=PRESET + more)
+    assert problems == []
+    assert [node.plain()["name"] for node in declared.metrics] == ["x_pair"]
+    wrong = text.replace("x_alone", "x_alnoe")
+    assert "did you mean" in expanded(tmp_path, wrong, preset=PRESET + more)[1][0]
+
+
 def test_any_option_overrides_the_presets_and_tables_are_merged(tmp_path: Path) -> None:
     text = '[[sources]]\nname = "a"\npreset = "x"\npath = "/y"\nlabels.server = "s"\nformat.max_record = "1MiB"\n'
     (source,) = expanded(tmp_path, text)[0].sources
