@@ -58,8 +58,8 @@ class Watched(Sink):
     def sampling(self) -> Sampling | None:
         return self.inner.sampling
 
-    def introduce(self, identity: str) -> None:
-        self.inner.introduce(identity)
+    def introduce(self, identity: str, backfill: str = "") -> None:
+        self.inner.introduce(identity, backfill)
 
     def probe(self) -> Sequence[str]:
         return self.inner.probe()

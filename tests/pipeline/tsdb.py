@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from pegel.errors import Permanent, Retryable
@@ -81,6 +81,10 @@ class Meter(Sink):
     wall: Callable[[], float]
     fate: Callable[[], str] = lambda: "stored"
     shards: int = 1
+    backfill: str = ""
+
+    def introduce(self, identity: str, backfill: str = "") -> None:  # noqa: ARG002 - one runner, one receiver
+        self.backfill = backfill
 
     @property
     def remote(self) -> bool:
@@ -91,7 +95,8 @@ class Meter(Sink):
         return Sampling(reach=Duration(max(3600.0, self.tsdb.window) - 300), idle=Duration(900.0), shards=self.shards)
 
     def encode(self, points: Sequence[Point]) -> bytes:
-        return pack(points)
+        more = (("backfill", self.backfill),) if self.backfill else ()
+        return pack([replace(point, labels=(*more, *point.labels)) for point in points])
 
     def send(self, payload: bytes) -> None:
         self._send(payload, again=False)

@@ -14,7 +14,7 @@ from pegel.sinks.write_request2 import Translator
 from sinks.hostile import many_points, point
 from sinks.protobuf import Series, fields, read, read2
 
-RUNNER = ("runner", "r1")
+RUNNER = {"runner": "r1"}
 NOON = 1_772_539_260_000
 """The end of a friendly point's window, in milliseconds."""
 
@@ -156,12 +156,12 @@ def test_a_label_of_the_runners_name_steps_aside() -> None:
 
 
 def test_there_may_be_no_label_of_the_runner() -> None:
-    (one,) = read(encoded(point("m", (), value=1, kinds={"value": "gauge"}), encoder=Encoder(None))[0].body)
+    (one,) = read(encoded(point("m", (), value=1, kinds={"value": "gauge"}), encoder=Encoder({}))[0].body)
     assert one.labels == (("__name__", "m"),)
 
 
 def test_a_value_that_becomes_a_counter_gets_the_name_of_one() -> None:
-    encoder = Encoder(None)
+    encoder = Encoder({})
     name = [
         dict(read(encoded(point("m", (), n=1, kinds={"n": kind}), encoder=encoder)[0].body)[0].labels)["__name__"]
         for kind in ("gauge", "counter")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pegel.metrics.windows import Windows
 from pegel.pipeline.live import NEVER, LiveMetric
-from pegel.pipeline.ticks import mark
+from pegel.pipeline.ticks import LAST, mark
 from pegel.pipeline.totals import Totals, growing, is_nothing, without
 from pegel.sinks import Point
 
@@ -97,12 +97,22 @@ class Closed:
         return (self.metric.heir or self.metric).id
 
     def _marks(self, panes: Sequence[int], present: set[tuple[str, int]]) -> Iterator[Point]:
-        for shown in self.metric.shown:
-            name = shown.metric.name
-            for pane in panes if growing(shown.kinds) else ():
-                if (name, pane) not in present:
-                    end = self.metric.windows.pane_end(pane)
-                    yield mark(name, pane, end, shown.kinds, self._origin, shown.metric.help)
+        for pane in panes:
+            marks = _marked(self.metric, pane, self._origin)
+            yield from (point for point in marks if (point.metric, pane) not in present)
+
+
+def lasts(metric: LiveMetric) -> list[Point]:
+    """What ends every series of a metric behind its last closed window."""
+    return list(_marked(metric, metric.closed_before(), LAST)) if metric.closed_before() != NEVER else []
+
+
+def _marked(metric: LiveMetric, pane: int, origin: int) -> Iterator[Point]:
+    """A window of each metric that sinks see totals of."""
+    end = metric.windows.pane_end(pane)
+    for shown in metric.shown:
+        if growing(shown.kinds):
+            yield mark(shown.metric.name, pane, end, shown.kinds, origin, shown.metric.help)
 
 
 def standing(metric: LiveMetric, family: Sequence[LiveMetric]) -> list[Point]:

@@ -147,7 +147,7 @@ class Runner:
 
     def _deliveries(self, plan: SinkPlan) -> Sequence[Delivery]:
         """The roads to a sink: one, or one for each of its shards."""
-        plan.sink.introduce(self.state.identity)
+        plan.sink.introduce(self.state.identity, "" if self._alone else self.state.directory.name)
         if plan.sink.sampling is None:
             return [Delivery(plan, self.state, self.clock)]
         with self.state.transaction():
@@ -374,6 +374,8 @@ class Runner:
         for delivery in self.deliveries:
             delivery.hurry()
         self.commit(close_all=close_all)
+        if close_all and not self._alone:  # a back-fill: what follows is the live runner's
+            self.turn.end_samples()
         self._refresh_views(now=True)
         for view in self.views:
             view.show()

@@ -211,9 +211,12 @@ class SampledDelivery(Delivery):
         return 0
 
     def _is_missed(self) -> bool:
-        """Whether the oldest window that waits is too old."""
+        """Whether the oldest window that waits is too old, or something has waited for too long."""
         oldest = self._state.outbox.oldest_waiting(self.name, 1)
-        return bool(oldest) and unpack(oldest[0].points)[0].end_us <= self._horizon()
+        if oldest and unpack(oldest[0].points)[0].end_us <= self._horizon():
+            return True
+        since = self._state.outbox.waits_since(self.name)
+        return since is not None and since < self._time() - round(self.plan.max_age * 1e6)
 
     def _give_up_oldest(self) -> bool:
         """The oldest window has no samples; false if none waits."""
@@ -230,7 +233,7 @@ class SampledDelivery(Delivery):
 
     def _horizon(self) -> int:
         """Windows that end up to here, in us, are too old to be sent."""
-        return self._time() - round(min(self.sampling.reach, self.plan.max_age) * 1e6)
+        return self._time() - round(self.sampling.reach * 1e6)
 
     def _count_lost(self, count: int) -> None:
         if count:

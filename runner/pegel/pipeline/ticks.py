@@ -14,6 +14,9 @@ from pegel.pipeline.totals import from_plain, growing, never_less, nothing, over
 from pegel.sinks import Histogram, Point, Value
 from pegel.state.sampled import Course, Labels, Totals
 
+LAST = -1
+"""In the place of a definition's number: with this window every series of the metric ends."""
+
 _INSTANT = 1000
 """Microseconds; the shortest time between two samples."""
 
@@ -49,15 +52,19 @@ class Tick:
 
     def samples(self) -> Iterator[Point]:
         """Every sample of this window, and those that have to come before it."""
+        if self.points[0].revision == LAST:
+            for course in self.courses.values():
+                yield from self._ended(course) if course.live else ()
+            return
         if not self._totals:
             yield from self._kept([point for point in self.points if point.values])
             return
-        quiet = dict(self.courses)
+        spoken = set[Labels]()
         for point in self.points:
             if point.values:
-                course = quiet.pop(point.labels, None) or self.courses.get(point.labels)
-                yield from self._grown(point, course or self._begun(point))
-        for course in quiet.values():
+                spoken.add(point.labels)
+                yield from self._grown(point, self.courses.get(point.labels) or self._begun(point))
+        for course in [course for labels, course in self.courses.items() if labels not in spoken]:
             if course.live:
                 yield from self._repeated(course)
 

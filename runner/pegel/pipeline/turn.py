@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pegel.pipeline.delivery import Delivery, Outcome, Own
-from pegel.pipeline.growth import Closed
+from pegel.pipeline.growth import Closed, lasts
 from pegel.pipeline.live import LiveMetric
 from pegel.pipeline.releasing import Releases
 from pegel.pipeline.sampling import SampledDelivery
@@ -168,6 +168,16 @@ class Turn:
                     for delivery in self._deliveries:
                         delivery.put_closed(points, totals)
                         delivery.freeze()
+        for delivery in self._deliveries:
+            delivery.hand_over()
+
+    def end_samples(self) -> None:
+        """Nothing comes any more, ever: every series ends at sinks of samples."""
+        with self._state.transaction():
+            points = [point for metric in self.metrics for point in lasts(metric)]
+            for delivery in self._deliveries:
+                delivery.put_closed([], points)
+                delivery.freeze()
         for delivery in self._deliveries:
             delivery.hand_over()
 

@@ -130,7 +130,7 @@ class RemoteWrite(Sink):
             raise ValueError("runner_label: is no name of a label; letters, digits and _")
         if not 0 < self.timeout <= _LONGEST_TIMEOUT:
             raise ValueError("timeout: has to be more than nothing and at most 5m")
-        self._identity = ""
+        self._own: Mapping[str, str] = {}
         self._progress = _Progress(b"")
         self._version = self.protocol
 
@@ -181,13 +181,13 @@ class RemoteWrite(Sink):
         """How old a sample may be, in seconds."""
         return max(_USUAL_WINDOW, self.out_of_order_window)
 
-    def introduce(self, identity: str) -> None:
-        self._identity = identity
+    def introduce(self, identity: str, backfill: str = "") -> None:
+        runner = {self.runner_label: self.runner or identity} if self.runner_label else {}
+        self._own = {**runner, **({"backfill": backfill} if backfill else {})}
 
     def encode(self, points: Sequence[Point]) -> bytes:
         if self._encoder is None:
-            runner = (self.runner_label, self.runner or self._identity)
-            self._encoder = Encoder(runner if all(runner) else None)
+            self._encoder = Encoder(self._own)
         return self._encoder.encode(points)
 
     def send(self, payload: bytes) -> None:

@@ -55,9 +55,9 @@ class Frame:
 class Encoder:
     """Makes payloads; knows the labels of series as bytes from one payload to the next."""
 
-    def __init__(self, runner: tuple[str, str] | None) -> None:
-        """`runner` is a label on every series."""
-        self._runner = runner
+    def __init__(self, own: Mapping[str, str]) -> None:
+        """`own` are labels on every series."""
+        self._own = own
         self._heads: dict[tuple[str, _Labels], dict[str, bytes]] = {}
         self._kinds: dict[str, Mapping[str, Kind]] = {}
         self._moment = Moment.of(0)
@@ -163,10 +163,8 @@ class Encoder:
 
     def _head(self, name: str, labels: _Labels, bound: str = "") -> bytes:
         """Labels as the receiver takes them, with those that belong to us; others of these names step aside."""
-        own = {**({"le": bound} if bound else {}), **(dict([self._runner]) if self._runner else {})}
-        others = [
-            (f"exported_{key}" if key in own else key, text) for key, text in labels if (key, text) != self._runner
-        ]
+        own = {**({"le": bound} if bound else {}), **self._own}
+        others = [(f"exported_{key}" if key in own else key, text) for key, text in labels if own.get(key) != text]
         return self._moment.head(labels_field(name, [*series_labels(others), *own.items()]))
 
 

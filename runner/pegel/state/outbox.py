@@ -117,6 +117,11 @@ class Outbox:
         found = self._connection.execute("select 1 from outbox where sink = ? limit 1", (sink,)).fetchone()
         return found is not None
 
+    def waits_since(self, sink: str) -> int | None:
+        """When what has waited longest began to wait (us, wall clock), if anything does."""
+        (created,) = self._connection.execute("select min(created) from outbox where sink = ?", (sink,)).fetchone()
+        return None if created is None else int(created)
+
     def claimed(self, request: int) -> list[Window]:
         """The windows in a request, in the order in which they were frozen."""
         rows = self._connection.execute(
