@@ -8,11 +8,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from pegel.errors import SourceError
-from pegel.formats import Format
+from pegel.formats import Format, Frames
 from pegel.pipeline.stage import Chunk, chunk
 from pegel.plan import SourcePlan
 from pegel.seams import Clock, Files
-from pegel.sources import Position, Progress, World
+from pegel.sources import Afar, Piece, Position, Progress, World
 from pegel.state import State
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 30.0
@@ -39,7 +39,9 @@ _TOLD = {
 class Reader:
     """The reading side of one source. One thread calls `read`; the turn looks at the rest."""
 
-    def __init__(self, plan: SourcePlan, state: State, clock: Clock, files: Files, pace: float) -> None:
+    def __init__(
+        self, plan: SourcePlan, state: State, clock: Clock, files: Files, pace: float, afar: Afar | None = None
+    ) -> None:
         """Open the source at its committed positions.
 
         Args:
@@ -48,6 +50,7 @@ class Reader:
             clock: Time.
             files: The file system.
             pace: Seconds between two reads of a source that has little to say.
+            afar: Other machines that read for this one.
         """
         self.plan = plan
         self.name = plan.name
@@ -69,7 +72,8 @@ class Reader:
             Position(one.stream, one.order, one.offset, one.cursor, one.done)
             for one in state.positions.streams(plan.name)
         ]
-        plan.source.open(World(clock=clock, files=files, wake=self.wake, start=plan.start), positions)
+        world = World(clock=clock, files=files, wake=self.wake, start=plan.start, afar=afar)
+        plan.source.open(world, positions)
         self.progress = Progress(watermark=state.positions.watermark(plan.name))
         self._learned: Progress | None = None
         self._flying: deque[str] = deque()
@@ -95,7 +99,7 @@ class Reader:
             self.caught_up = self.plan.source.exhausted()
             return None
         self.caught_up = False
-        frames = self._format.split(piece.data, piece.end, piece.mark, piece.seams)
+        frames = self._frames(piece)
         positions = self.plan.source.consume(piece, frames.consumed, frames.mark)
         if not positions and not frames.consumed and not frames.rejects:
             return None
@@ -103,6 +107,21 @@ class Reader:
         with self._counting:
             self._flying.append(piece.partition)
         return chunk(self.name, piece, frames, positions, round(self._clock.wall() * 1e6))
+
+    def _frames(self, piece: Piece) -> Frames:
+        """The records of a piece; those that another machine has framed are not here."""
+        if piece.made is not None:
+            return Frames(None, piece.made.records, piece.made.consumed)
+        return self._format.split(piece.data, piece.end, piece.mark, piece.seams)
+
+    def read_together(self) -> Sequence[Chunk]:
+        """The next chunk, and those that are joined to it."""
+        chunks: list[Chunk] = []
+        while (one := self.read()) is not None:
+            chunks.append(one)
+            if not one.joined:
+                break
+        return chunks
 
     def _fail(self, error: SourceError) -> None:
         if not self.failing:
@@ -168,10 +187,13 @@ class Reader:
         while not stop.is_set():
             one = self.read() if self.ready() and not held() else None
             if one is not None:
+                if group and (group[-1].made is None) != (one.made is None):
+                    give(group)
+                    group = []
                 begun = begun if group else self._clock.monotonic()
                 group.append(one)
             more = self._has_more(one)
-            if group and (not more or self._is_enough(group, begun)):
+            if group and not group[-1].joined and (not more or self._is_enough(group, begun)):
                 give(group)
                 group = []
             if not more:

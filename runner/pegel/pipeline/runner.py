@@ -6,8 +6,9 @@ import logging
 import os
 import queue
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from pegel.enrichers import Enricher
 from pegel.errors import StateError
@@ -22,17 +23,34 @@ from pegel.pipeline.own import OwnMetrics
 from pegel.pipeline.reader import Reader
 from pegel.pipeline.rolling import RollingMetric
 from pegel.pipeline.sampling import SampledDelivery, shards
-from pegel.pipeline.stage import Chunk, Folded, SourceStage
+from pegel.pipeline.stage import Chunk, Folded, Keys, SourceStage
 from pegel.pipeline.telling import log_changes
 from pegel.pipeline.turn import SourceNews, Turn
 from pegel.pipeline.view import View
 from pegel.plan import Plan, SinkPlan, SourcePlan, wants_own
 from pegel.seams import Clock, Files, SystemClock, SystemFiles
 from pegel.sinks import Point
+from pegel.sources import Afar
 from pegel.state import Connect, State, connect
 from pegel.table import Engine
 
 log = logging.getLogger("pegel.runner")
+
+
+class Hands(Protocol):
+    """Other machines that read for this one (`pegel.scale.Crew` fits)."""
+
+    def engage(self, stage: SourceStage, keys: Keys, settled: Callable[[], bool]) -> Afar:
+        """Who reads the parcels of a source.
+
+        Args:
+            stage: What happens to its records.
+            keys: Those of distinct members.
+            settled: Whether others can know all that it is folded into.
+        """
+
+    def close(self) -> None:
+        """Nothing is wanted any more."""
 
 
 _LOST_AFTER = 72 * 3600 * 10**6
@@ -60,6 +78,7 @@ class Runner:
         accept_state_loss: bool = False,
         beside: Path | None = None,
         tending: bool = True,
+        hands: Hands | None = None,
     ) -> None:
         """Prepare to run; nothing is opened before `open`.
 
@@ -72,11 +91,13 @@ class Runner:
             beside: State directory of the runner whose sinks these are, where it is not this one: what components
                 keep is there, and metrics about the runner itself are that one's.
             tending: Let slow enrichers ask others; without it nobody is asked, and what they do not know is unknown.
+            hands: Other machines that read for this one.
         """
         self.plan = plan
         self._home = beside or plan.runner.state
         self._alone = beside is None
         self._tending = tending
+        self._hands = hands
         self.clock: Clock = clock or SystemClock()
         self._files: Files = files or SystemFiles()
         self._connect = connect
@@ -133,10 +154,11 @@ class Runner:
         self._begin_sampling()
         for delivery in self.deliveries:
             delivery.hand_over()
+        self._stages = self._new_stages()
         for source in self.plan.sources:
             pace = settings.commit_interval / 2
-            self.readers.append(Reader(source, self.state, self.clock, self._files, pace))
-        self._stages = self._new_stages()
+            afar = self._afar(self._stages[source.name])
+            self.readers.append(Reader(source, self.state, self.clock, self._files, pace, afar))
         self._own = OwnMetrics(self.state, settings, round(self.clock.wall() * 1e6), lambda: self.refused)
         with self.state.transaction():
             self.turn.releases.begin()
@@ -219,6 +241,16 @@ class Runner:
             stages[source.name] = SourceStage(source, mine, self.state.keys)
         return stages
 
+    def _afar(self, stage: SourceStage) -> Afar | None:
+        """Who reads for a source on other machines; one that asks others about what it reads does so here."""
+        if self._hands is None or not stage.plan.source.shared or any(one.slow for one in stage.plan.enrichers):
+            return None
+        return self._hands.engage(stage, self.state.keys, lambda: self._is_settled(stage))
+
+    def _is_settled(self, stage: SourceStage) -> bool:
+        """Whether all that a source is folded into is in the plan, and not a definition that is finished here."""
+        return all(one.until is None for one, _ in self._compiled if one.id in stage.metrics)
+
     def close(self) -> None:
         """Give everything back; what is not committed is read again next time."""
         for reader in self.readers:
@@ -235,9 +267,9 @@ class Runner:
 
     def step(self, *, close_all: bool = False) -> bool:
         """Read one piece of every source, commit, send one request to every sink; false if nothing was done."""
-        chunks = [] if self.turn.blocked else [one for one in map(_read_if_ready, self.readers) if one is not None]
-        for chunk in chunks:
-            self.take(self.fold([chunk]))
+        read = [] if self.turn.blocked else [one.read_together() for one in self.readers if one.ready()]
+        for chunks in filter(None, read):
+            self.take(self.fold(chunks))
         for enricher in self.slow_enrichers:
             enricher.tend(0.0)
         committed = close_all or self.commit_due()
@@ -400,10 +432,6 @@ class Runner:
     def delivered(self) -> bool:
         """Whether nothing waits for any sink."""
         return not self._unsettled and not any(delivery.busy for delivery in self.deliveries)
-
-
-def _read_if_ready(reader: Reader) -> Chunk | None:
-    return reader.read() if reader.ready() else None
 
 
 def _reads(metric: CompiledMetric, standing: Standing, source: SourcePlan) -> bool:
