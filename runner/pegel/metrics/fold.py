@@ -28,6 +28,9 @@ OTHER = "__other__"
 """Label value of the series that are folded together; a record that says so becomes `_other_`."""
 
 _LONGEST_LABEL = 128
+_KNOWN_LABELS = 1 << 14
+"""Values of labels that are not looked at again: blocks have mostly the same ones."""
+
 _REMEMBERED = 16_384
 """Label sets that are not cleaned again: the same ones come in every block."""
 
@@ -190,6 +193,7 @@ def _labels(values: Row) -> Labels:
     return tuple(_clean(value) for value in values)
 
 
+@functools.lru_cache(_KNOWN_LABELS)
 def _clean(value: str | None) -> str:
     """A label as it is stored: no control characters, at most 128 characters, never the reserved name."""
     if value is None:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from pegel.metrics.partials import Partials
 from pegel.pipeline.delivery import Delivery, Outcome, Own
 from pegel.pipeline.growth import Closed, lasts
 from pegel.pipeline.live import LiveMetric
@@ -138,6 +139,8 @@ class Turn:
             self.releases.number()
             for folded in folds:
                 self._take(folded)
+            for metric in self.metrics:
+                self._merge(metric, [folded.partials[metric.id] for folded in folds if metric.id in folded.partials])
             self._spread_news()
             for delivery in self._deliveries:
                 delivery.settle(outcomes.get(delivery.name, ()))
@@ -184,20 +187,9 @@ class Turn:
     # -- records in -----------------------------------------------------------------------------------
 
     def _take(self, folded: Folded) -> None:
-        """One fold: numbers, cursors and event time."""
+        """Where a fold leaves its source: cursors and event time."""
         plan = self._sources[folded.source]
         self._tell_first_time(plan, folded)
-        for metric in self.metrics:
-            partials = folded.partials.get(metric.id)
-            if partials is None:
-                continue
-            merged = metric.merge(partials)
-            counted = {"late_total": merged.late, "too_late_total": merged.too_late, "foreign_total": merged.foreign}
-            for name, count in counted.items():
-                if count:
-                    self._state.count(name, count, metric=metric.metric.name)
-            for reason, count in partials.unusable.items():
-                self._state.count("unusable_values_total", count, metric=metric.metric.name, reason=reason)
         for one in folded.chunks:
             chunk = one.chunk
             self._state.positions.move(plan.name, chunk.positions)
@@ -207,6 +199,19 @@ class Turn:
             if chunk.partition:
                 self._advance(plan.name, chunk.partition, newest, min(limits) if plan.source.ordered else chunk.read_at)
             self._count(plan.name, one)
+
+    def _merge(self, metric: LiveMetric, folds: Sequence[Partials]) -> None:
+        """The numbers of folds; as one, for what is counted in each of them is written once."""
+        if not folds:
+            return
+        partials = folds[0] if len(folds) == 1 else metric.compiled.gather(folds)
+        merged = metric.merge(partials)
+        counted = {"late_total": merged.late, "too_late_total": merged.too_late, "foreign_total": merged.foreign}
+        for name, count in counted.items():
+            if count:
+                self._state.count(name, count, metric=metric.metric.name)
+        for reason, count in partials.unusable.items():
+            self._state.count("unusable_values_total", count, metric=metric.metric.name, reason=reason)
 
     def _tell_first_time(self, plan: SourcePlan, folded: Folded) -> None:
         """A source that began at the end has no whole window before its first record."""
