@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from config.conftest import BUCKET
 from pegel import units
 from pegel.config.loading import RUNNER, SECTIONS
 from pegel.config.options import options
@@ -24,7 +25,7 @@ from pegel.sinks import BUILTIN as SINKS
 CONFIGS = Path(__file__).parents[1] / "configs"
 SCHEMA = schema()
 VALIDATOR = Draft202012Validator(SCHEMA)
-ENVIRON = {"HOSTNAME": "st-01", "INFLUX_URL": "http://127.0.0.1:8086"}
+ENVIRON = {"HOSTNAME": "st-01", "INFLUX_URL": "http://127.0.0.1:8086", **BUCKET}
 
 
 def mistakes(text: str) -> list[str]:

@@ -154,9 +154,9 @@ class RemoteWrite(Sink):
             )
 
     def _check_credentials(self) -> None:
-        if self.user and self.password is None:
+        if self.user and not self.password:
             raise ValueError("user: needs a password beside it")
-        if self.password is not None and not self.user:
+        if self.password and not self.user:
             raise ValueError("password: needs a user beside it")
         if self.user and self.token is not None:
             raise ValueError("token: user and password are given; choose one of them")
