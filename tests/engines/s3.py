@@ -12,7 +12,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import quote
 
@@ -125,12 +125,8 @@ def _free_port() -> int:
 
 
 def _listens(port: int) -> bool:
-    connection = HTTPConnection("127.0.0.1", port, timeout=1)
     try:
-        connection.request("GET", "/")
-        connection.getresponse().read()
-    except (OSError, HTTPException):
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
         return False
-    finally:
-        connection.close()
     return True

@@ -14,6 +14,7 @@ from sources.fake_bucket import NOON
 def house(tmp_path: Path) -> ObjectHouse:
     house = ObjectHouse(tmp_path)
     house.clock.now = NOON + 86_400  # all of it is long ago
+    house.options["look_back"] = 2 * 86_400.0
     return house
 
 

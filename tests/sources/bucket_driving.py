@@ -25,6 +25,7 @@ OPTIONS: Mapping[str, Any] = {
     "prefix": "p/",
     "layout": "%Y%m%d/%H/",
     "names": "rtl.{partition}+{sequence}.log{any}",
+    "look_back": 7200.0,
     "access_key": Secret("key"),
     "secret_key": Secret("secret"),
 }

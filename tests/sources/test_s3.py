@@ -49,6 +49,15 @@ def test_a_listing_has_as_many_pages_as_it_needs() -> None:
     assert driver.records == counted(*map(str, range(100)))
 
 
+def test_the_first_look_begins_a_look_back_before_now() -> None:
+    """A bucket may hold a month; that is for a back-fill, at whose end the runner goes on."""
+    driver = Driver()
+    driver.bucket.put(key(9, 9), lines("old"), NOON - 7300)
+    driver.bucket.put(key(10, 1), lines("new"), NOON - 7100)
+    driver.run()
+    assert driver.records == counted("new")
+
+
 def test_a_late_object_within_the_look_back_counts() -> None:
     driver = Driver(watermark=round(NOON * 1e6))
     driver.bucket.put(key(12, 5), lines("5"))
@@ -271,11 +280,11 @@ def test_start_at_the_end_leaves_what_is_there() -> None:
 
 def test_rows_are_given_up_with_their_hours_and_never_counted_again() -> None:
     """Neither a longer look-back nor a clock that jumps back brings back what is still in the bucket."""
-    driver = Driver()
+    driver = Driver(options={"look_back": 86400.0})
     driver.bucket.put(key(9, 1), lines("old"), NOON - 3 * 3600)
     driver.bucket.put(key(12, 1), lines("new"))
     driver.run()
-    driver.clock.now += 40 * 3600
+    driver.clock.now += 60 * 3600
     driver.watermark = round(driver.clock.now * 1e6)
     driver.run()
     assert not any(stream.endswith(key(9, 1)) for stream in driver.committed)
@@ -298,7 +307,7 @@ def test_a_plain_prefix_is_listed_behind_the_key_that_was_given() -> None:
 def test_keys_of_nobody_are_counted_once_and_left_alone() -> None:
     driver = Driver()
     driver.bucket.put("p/readme.txt", b"hello\n")
-    driver.bucket.put("p/20260231/10/rtl.a+1.log", b"no such day\n")
+    driver.bucket.put("p/20260332/10/rtl.a+1.log", b"no such day\n")
     driver.open()
     driver.settle()
     assert driver.counts["foreign_objects"] == 2
@@ -322,7 +331,7 @@ def test_a_key_is_only_text(odd: str) -> None:
 
 def test_a_copied_bucket_is_read_in_the_order_of_its_hours() -> None:
     """A copy has the time of the copy on every object."""
-    driver = Driver()
+    driver = Driver(options={"look_back": 86400.0})
     for hour in (11, 9, 10):
         driver.bucket.put(key(hour, 1), lines(str(hour)), NOON + 9e6)
     driver.run()

@@ -79,7 +79,8 @@ class S3(Source):
         names: The rest of a key, such as `rtl.{partition}+{sequence}.ndjson.gz`: objects with the same
             `{partition}` come from one writer, which numbers them by `{sequence}`; `{any}` is anything.
         start_after: Keys up to this one are never read.
-        look_back: How far before the watermark (or now) late objects are looked for; of use with a layout.
+        look_back: How far before the watermark objects are looked for, and before now at the first start; of use
+            with a layout. What is older is for `pegel backfill`.
         poll_interval: Time between two listings.
         delete: Delete objects whose effect is safe.
         dry_run: With `delete`: only say in the log what would be deleted.
@@ -460,13 +461,13 @@ class S3(Source):
         known = [self.start_after, self._ledger.floor_key]
         if self._ledger.floor_period is not None:
             known.append(self._layout.before(self._ledger.floor_period))
-        if self._watermark is not None:
-            known.append(self._layout.before(self._oldest(self._watermark)))
+        known.append(self._layout.before(self._oldest(self._watermark)))
         return max(known)
 
-    def _oldest(self, watermark: int) -> int:
+    def _oldest(self, watermark: int | None) -> int:
         """Since when late objects are looked for, in us."""
-        return min(round(self._world.clock.wall() * 1e6), watermark) - round(self.look_back * 1e6)
+        now = round(self._world.clock.wall() * 1e6)
+        return (now if watermark is None else min(now, watermark)) - round(self.look_back * 1e6)
 
     def _end_of_look(self) -> None:
         if self._looking is None or not self._looking.done():

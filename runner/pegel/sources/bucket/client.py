@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pegel.sources.bucket import Changed, Missing, Page, Refused, StoreError, keys
 from pegel.sources.bucket.listing import UnreadableError, page
 from pegel.sources.bucket.signing import Credentials, query_text, signed
-from pegel.sources.bucket.wire import Reply, Trust, Wire
+from pegel.sources.bucket.wire import Reply, Resolve, Trust, Wire, resolve
 
 _MOST_LISTED = 8 << 20
 """Bytes of a page: a thousand keys of 1,024 bytes, each byte as six, and what stands between."""
@@ -64,6 +64,7 @@ class Bucket:
         wall: Callable[[], float],
         trust: Trust,
         timeout: float,
+        resolve: Resolve = resolve,
     ) -> None:
         """Connects with the first request.
 
@@ -73,11 +74,12 @@ class Bucket:
             wall: Gives seconds since 1970.
             trust: Whom to believe.
             timeout: Seconds without a byte after which a request has failed.
+            resolve: Finds the addresses of a host.
         """
         self._address = address
         self._who = who
         self._wall = wall
-        self._wire = Wire(address.server, timeout, trust)
+        self._wire = Wire(address.server, timeout, trust, resolve)
         self._url_encoded = False
         self.said_time = ""
 
