@@ -380,7 +380,9 @@ class LiveMetric:
         return points
 
     def _totals(self) -> dict[int, dict[str, Any]]:
-        rows = self.state.windows.total(self.id)
+        """Of the series that hold a slot; others wait for their return out of sight."""
+        alive = set(self.state.series.live(self.id).values())
+        rows = [row for row in self.state.windows.total(self.id) if row.series in alive]
         growing = {name for name, kind in self.kinds.items() if kind in ("counter", "histogram")}
         values = self.compiled.finish(self._panes(rows))
         return {
