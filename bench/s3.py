@@ -135,7 +135,8 @@ class Lister:
         await server.serve_forever()
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while request := await reader.readuntil(b"\r\n\r\n"):
+        while not reader.at_eof():
+            request = await reader.readuntil(b"\r\n\r\n")
             token = (
                 request.split(b"continuation-token=")[1].split(b"&")[0] if b"continuation-token" in request else b"0"
             )

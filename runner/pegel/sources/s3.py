@@ -75,7 +75,7 @@ class S3(Source):
         session_token: What comes with a key that expires; `session_token_file` likewise.
         anonymous: Sign nothing: the bucket is open to all.
         layout: What follows the prefix in a key, as strftime writes it, such as `%Y%m%d/%H/`; empty where keys
-            say no time.
+            say no time: then all keys are listed at every look, and the state keeps a row for each for ever.
         names: The rest of a key, such as `rtl.{partition}+{sequence}.ndjson.gz`: objects with the same
             `{partition}` come from one writer, which numbers them by `{sequence}`; `{any}` is anything.
         start_after: Keys up to this one are never read.
@@ -458,9 +458,9 @@ class S3(Source):
         """Behind which key a look begins."""
         if self._part is not None:
             return max(self.start_after, self._part.first(self._layout))
-        known = [self.start_after, self._ledger.floor_key]
-        if self._ledger.floor_period is not None:
-            known.append(self._layout.before(self._ledger.floor_period))
+        known = [self.start_after]
+        if self._ledger.floor is not None:
+            known.append(self._layout.before(self._ledger.floor))
         known.append(self._layout.before(self._oldest(self._watermark)))
         return max(known)
 

@@ -3,8 +3,8 @@
 An object is known by its key, its ETag and its size, never by a time. What was counted is remembered as a number
 of eight bytes for each key; only objects that are still to be read, or that were put aside, are held as such.
 
-Rows are given up for whole periods, or up to a key, together with a *floor* below which no key is ever read again:
-whatever the clock or a longer look-back asks for, what was forgotten cannot be met.
+Rows are given up for whole periods, together with a *floor* below which no key is ever read again: whatever the
+clock or a longer look-back asks for, what was forgotten cannot be met. Where keys have no period, rows stay.
 """
 
 from __future__ import annotations
@@ -65,15 +65,13 @@ class Ledger:
         self._last = max((position.order for position in positions), default=0)
         self._changed: dict[str, Position] = {}
         self._floor_stream = f"{bucket} floor"
-        self.floor_period: int | None = None
-        self.floor_key = ""
+        self.floor: int | None = None
         for position in positions:
             self._restore(position)
 
     def _restore(self, position: Position) -> None:
         if position.stream == self._floor_stream:
-            self.floor_period = position.cursor.get("period")
-            self.floor_key = keys.read(str(position.cursor.get("key", "")))
+            self.floor = position.cursor.get("period")
             return
         bucket, _, text = position.stream.partition("/")
         if bucket != self._bucket:
@@ -96,7 +94,7 @@ class Ledger:
     @property
     def empty(self) -> bool:
         """Whether nothing was ever read."""
-        return not self._versions and not self._entries and self.floor_period is None and not self.floor_key
+        return not self._versions and not self._entries and self.floor is None
 
     def stream(self, key: str) -> str:
         """The stream of an object, for ever."""
@@ -119,7 +117,7 @@ class Ledger:
             self._counts["foreign_objects"] += 1
             self._versions[found.key] = _version(found.etag, found.size)  # said once; in memory only
             return None
-        if self._is_forgotten(found.key, place):
+        if self.floor is not None and place.period is not None and place.period < self.floor:
             return None
         entry = self._entries.get(found.key)
         if entry is not None:
@@ -145,10 +143,6 @@ class Ledger:
             return None
         entry.fate = ""
         return None if waits else entry
-
-    def _is_forgotten(self, key: str, place: Place) -> bool:
-        below = self.floor_period is not None and place.period is not None and place.period < self.floor_period
-        return below or key <= self.floor_key
 
     def _written(self, found: Found, place: Place) -> int:
         """When an object was written; a copy of an old one is as old as its key says."""
@@ -239,27 +233,12 @@ class Ledger:
         old = [one for one in self._periods if one < period]
         if not old:
             return
-        self.floor_period = max(self.floor_period or 0, period)
-        for one in old:
-            self._forget(self._periods.pop(one))
-
-    def forget_up_to(self, key: str, gone: Sequence[str]) -> None:
-        """Give up the rows of keys that are not in the bucket any more: all that there are up to a key."""
-        if gone:
-            self.floor_key = max(self.floor_key, key)
-            self._forget(gone)
-
-    def _forget(self, gone: Iterable[str]) -> None:
-        for key in gone:
+        self.floor = max(self.floor or 0, period)
+        for key in (key for one in old for key in self._periods.pop(one)):
             if self._versions.pop(key, None) is not None:
                 stream = self.stream(key)
                 self._changed[stream] = Position(stream, 0, 0, forget=True)
-        cursor: dict[str, Any] = {"period": self.floor_period, "key": keys.written(self.floor_key)}
-        self._changed[self._floor_stream] = Position(self._floor_stream, 0, 0, cursor, done=True)
-
-    def counted_keys(self) -> list[str]:
-        """All keys of which something counts, sorted."""
-        return sorted(self._versions)
+        self._changed[self._floor_stream] = Position(self._floor_stream, 0, 0, {"period": self.floor}, done=True)
 
     def _remember(self, key: str, etag: str, size: int, place: Place | None) -> None:
         if key not in self._versions and place is not None and place.period is not None:
