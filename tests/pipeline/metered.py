@@ -42,6 +42,7 @@ class Metered(House):
 
     Attributes:
         meter: Makes the sink of each life.
+        wanted: Names of metrics that the sink takes.
         more: Sinks beside it.
         points: Where a life may end.
         events: How many there were, by key and end of the window (seconds since 1970).
@@ -49,6 +50,7 @@ class Metered(House):
     """
 
     meter: Callable[[], Sink] = field(kw_only=True)
+    wanted: Sequence[str] = ("*",)
     more: Sequence[SinkPlan] = ()
     points: CrashPoints = field(default_factory=CrashPoints)
     events: dict[str, Counter[int]] = field(default_factory=dict)
@@ -61,7 +63,8 @@ class Metered(House):
 
     def plan(self) -> Plan:
         self._sink = Watched(self.meter(), self.points)
-        return replace(super().plan(), sinks=[SinkPlan(name="meter", type="meter", sink=self._sink), *self.more])
+        meter = SinkPlan(name="meter", type="meter", sink=self._sink, metrics=list(self.wanted))
+        return replace(super().plan(), sinks=[meter, *self.more])
 
     def runner(self) -> Runner:
         """The one that lives; a new one where the last has died or was stopped."""

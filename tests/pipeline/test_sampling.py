@@ -134,6 +134,25 @@ def test_windows_that_close_in_one_turn_have_each_its_own_total(world: World) ->
     assert world.wrong() == []
 
 
+def test_a_runner_that_starts_twice_in_a_minute_says_how_it_is_once(world: World) -> None:
+    """Two samples of one time are refused, and what is refused keeps objects of a bucket from being released."""
+    world.runner.wanted = ("*", "pegel_*")
+    world.runner.minutes(2, a=1)
+    for _ in range(3):
+        world.runner.stop()
+        world.runner.write(a=1)
+        world.runner.work()
+        world.clock.now += 5
+    assert world.wrong() == []
+    assert world.runner.runner().state.letters.count("meter") == 0
+    (minutes,) = [
+        set(held)
+        for (metric, *_, name), held in world.tsdb.series.items()
+        if (metric, name) == ("pegel_runner", "commits")
+    ]
+    assert len(minutes) >= 4, "a sample with every minute"
+
+
 def test_open_windows_are_in_no_total(world: World) -> None:
     world.runner.minute(a=1)
     world.runner.write(a=5)

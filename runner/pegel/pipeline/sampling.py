@@ -107,7 +107,12 @@ class SampledDelivery(Delivery):
         self.put(totals)
 
     def put_own(self, own: Own) -> None:
-        if wants_own(self.plan):
+        """A minute is told once: a second sample of it, by a runner that was started again, would be refused."""
+        if not wants_own(self.plan) or not own.totals:
+            return
+        fact, minute = f"own:{self.name}", own.totals[0].end_us
+        if minute > int(self._state.meta(fact) or 0):
+            self._state.remember(fact, minute)
             self._put(own.totals)
 
     def _put(self, points: Iterable[Point]) -> None:
