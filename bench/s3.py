@@ -36,6 +36,7 @@ preset = "cdn77"
 endpoint = "{endpoint}"
 bucket = "logs"
 prefix = ""
+look_back = "100000h"
 enrichers.geoip.file = "{places}"
 """
 
