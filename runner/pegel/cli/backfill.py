@@ -113,12 +113,13 @@ def _run(prepared: Prepared, stop: threading.Event, patience: float, *, quiet: b
     """Read and send everything; returns what came of it."""
     from pegel.cli.backfill_progress import shown
     from pegel.cli.backfill_summary import summary
+    from pegel.cli.scaling import crew
     from pegel.cli.stopping import stop_on_signals
     from pegel.pipeline.backfill import finish
     from pegel.pipeline.service import Service
 
     stop_on_signals(stop)
-    runner = prepared.runner()
+    runner = prepared.runner(hands=crew(prepared.plan))
     runner.open()
     try:
         with shown(prepared, runner, quiet=quiet):

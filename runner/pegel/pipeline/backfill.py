@@ -20,7 +20,7 @@ from pegel.errors import StateError
 from pegel.metrics.definition import Metric
 from pegel.metrics.windows import Windows
 from pegel.pipeline.glance import Glance, Glances, in_order
-from pegel.pipeline.runner import Runner
+from pegel.pipeline.runner import Hands, Runner
 from pegel.plan import Plan, SourcePlan
 from pegel.seams import Clock, Files, SystemClock, SystemFiles
 from pegel.sources import Source
@@ -82,9 +82,9 @@ class Prepared:
         """What reads it."""
         return self.plan.sources[0].source
 
-    def runner(self, clock: Clock | None = None, files: Files | None = None) -> Runner:
+    def runner(self, clock: Clock | None = None, files: Files | None = None, hands: Hands | None = None) -> Runner:
         """A runner for it; not open yet."""
-        return Runner(self.plan, clock=clock, files=files, beside=self.live)
+        return Runner(self.plan, clock=clock, files=files, beside=self.live, hands=hands)
 
 
 def folder(live: Path, name: str) -> Path:

@@ -232,6 +232,8 @@ class SourceStage:
         They are computed and folded together: planning what the enrichers say costs ten milliseconds and a grouped
         statement one or two, however little there is.
         """
+        if chunks[0].made is not None:
+            return self._take_over(chunks)
         folded = Folded(self.plan.name, [Counted(chunk, rejects=Counter(chunk.rejects)) for chunk in chunks])
         full = [(number, chunk) for number, chunk in enumerate(chunks) if chunk.block is not None and chunk.records]
         if not full:

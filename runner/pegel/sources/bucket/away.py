@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from pegel.sources import Afar, Made, Parcel, Piece, Share
@@ -116,7 +117,7 @@ class Away:
         sent.turn = self._fetcher.prove()
         for download in sent.downloads:
             download.turn = sent.turn
-        sent.task = self._pump.start(_answer(afar, [_parcel(download) for download in sent.downloads]))
+        sent.task = self._pump.start(_back(afar.send([_parcel(download) for download in sent.downloads])))
 
     def _recall(self) -> None:
         for sent in reversed(self._sent):
@@ -158,8 +159,8 @@ class Away:
         return self._offered
 
 
-async def _answer(afar: Afar, parcels: Sequence[Parcel]) -> Share:
-    return await asyncio.wrap_future(afar.send(parcels))
+async def _back(share: Future[Share]) -> Share:
+    return await asyncio.wrap_future(share)
 
 
 def _look_at(task: asyncio.Task[Share]) -> None:

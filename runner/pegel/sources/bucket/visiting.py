@@ -34,32 +34,41 @@ class BucketVisitor:
         self._store = store
         self._limits = limits
         self._piece = piece
+        self._parallel = parallel
+        self._most_bytes = most_bytes
+        self._part = part
         self._pump = Pump()
-        self._fetcher = Fetcher(self._pump, store, parallel=parallel, most_bytes=most_bytes, part=part)
 
     def read(self, parcels: Sequence[Parcel]) -> Iterator[Part]:
         """Their content, one after another; what fails ends its own parcel only."""
-        self._fetcher.add(_entry(parcel) for parcel in parcels)
-        for number in range(len(parcels)):
-            download = self._begin()
-            try:
-                yield from self._parts(number, download)
-            except (StoreError, DamagedError, UnreadyError) as error:
-                yield Part(number, error=error)
-            self._fetcher.next(download)
+        fetcher = Fetcher(
+            self._pump, self._store, parallel=self._parallel, most_bytes=self._most_bytes, part=self._part
+        )
+        fetcher.add(_entry(parcel) for parcel in parcels)
+        try:
+            for number in range(len(parcels)):
+                download = self._begun(fetcher)
+                try:
+                    yield from self._parts(number, download, fetcher)
+                except (StoreError, DamagedError, UnreadyError) as error:
+                    yield Part(number, error=error)
+                fetcher.next(download)
+        finally:  # whoever reads may give up
+            while (download_left := fetcher.front()) is not None:
+                fetcher.next(download_left)
 
-    def _begin(self) -> Download:
+    def _begun(self, fetcher: Fetcher) -> Download:
         """The object at the front, of which something was asked for."""
-        self._fetcher.tick()
-        while (download := self._fetcher.front()) is None:
+        fetcher.tick()
+        while (download := fetcher.front()) is None:
             self._pump.run(_MOMENT)
-            self._fetcher.tick()
+            fetcher.tick()
         return download
 
-    def _parts(self, number: int, download: Download) -> Iterator[Part]:
+    def _parts(self, number: int, download: Download, fetcher: Fetcher) -> Iterator[Part]:
         content = Content(download, self._limits, self._piece)
         while True:
-            self._fetcher.tick()
+            fetcher.tick()
             data = content.read()
             if data is None:
                 self._pump.run(_MOMENT)
