@@ -16,6 +16,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -136,14 +137,17 @@ class Lister:
         await server.serve_forever()
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while not reader.at_eof():
-            request = await reader.readuntil(b"\r\n\r\n")
-            token = (
-                request.split(b"continuation-token=")[1].split(b"&")[0] if b"continuation-token" in request else b"0"
-            )
-            body = self.pages[int(token) // 1000]
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-            await writer.drain()
+        with suppress(asyncio.IncompleteReadError):  # it has had enough
+            while not reader.at_eof():
+                request = await reader.readuntil(b"\r\n\r\n")
+                token = (
+                    request.split(b"continuation-token=")[1].split(b"&")[0]
+                    if b"continuation-token" in request
+                    else b"0"
+                )
+                body = self.pages[int(token) // 1000]
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+                await writer.drain()
 
 
 def listing(keys: int = 100_000) -> None:

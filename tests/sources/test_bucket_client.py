@@ -262,6 +262,15 @@ def test_a_silent_server_is_given_up() -> None:
     listener.close()
 
 
+def test_a_key_that_was_renewed_into_nonsense_is_no_request(clients: list[Client]) -> None:
+    """A file that an editor saved in two lines must neither end the source nor add a header."""
+    who = Credentials(Secret("a\r\nx: y"), Secret("b"))
+    one = client(clients, reply("206 X", b"abc"), who=who)
+    with pytest.raises(StoreError, match="is it in one line"):
+        one.do(one.bucket.read("k", "e", 0, 3))
+    assert one.server.requests == []
+
+
 def test_link_local_addresses_are_refused() -> None:
     """Clouds hand out credentials there."""
     bucket, pump = (

@@ -155,6 +155,8 @@ class Wire:
         """
         lines = [f"{method} {target} HTTP/1.1", f"host: {self.host}", "user-agent: pegel", "accept-encoding: identity"]
         lines += [f"{name}: {value}" for name, value in headers]
+        if not all(line.isascii() and line.isprintable() for line in lines):
+            raise StoreError("a key or a token has characters that none has; is it in one line of its file?")
         request = ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
         while True:
             connection = self._idle.pop() if self._idle else await self._connect()
