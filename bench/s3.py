@@ -21,10 +21,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cdn77 import PLACES, floor, sample
-from ookla import Cost, run
-
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests")]
+from bench.cdn77 import PLACES, floor, sample
+from bench.ookla import Cost, run
 
 CONFIG = """
 [runner]
