@@ -149,12 +149,11 @@ def test_a_restart_every_minute_changes_nothing(world: World) -> None:
 
 @pytest.mark.parametrize("names", [NAMED_POINTS[start::3] for start in range(3)], ids=", ".join)
 def test_a_death_at_a_named_point_changes_no_number(names: Sequence[str], worlds: Any) -> None:
-    """Twice at each point, on a road that loses replies."""
+    """On a road that loses replies."""
     for name in names:
         world = worlds()
-        for after in (1, 3):
-            world.runner.points.arm(after, name)
-            story(world)
+        world.runner.points.arm(2, name)
+        story(world)
         world.runner.points.arm(0)
         assert (name, world.wrong()) == (name, [])
         assert world.runner.deaths >= 1
@@ -206,7 +205,7 @@ def test_an_outage_beyond_the_receivers_window_keeps_every_sum(worlds: Any) -> N
     world.clock.now = other.clock.now
     world.runner.minutes(5, a=10)
     world.proxy.down()
-    for _ in range(6 * 4):
+    for _ in range(17):
         world.runner.minutes(10, a=10)
         other.clock.now = world.clock.now  # the head of the server goes on
         other.runner.minute(c=1)
