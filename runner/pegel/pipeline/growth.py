@@ -64,6 +64,7 @@ class Closed:
         begin = metric.present(first)
         touched = begin.union(labels for _, labels, _, one in rows if one is metric)
         running = owner.totals_of(None if owner.owing is None else touched | owner.owing)
+        owing = running.keys() if owner.owing is None else owner.owing
         seen: set[tuple[str, ...]] = set()
         for pane, labels, values, one in rows:
             if labels not in running:
@@ -72,7 +73,7 @@ class Closed:
                 seen.add(labels)
                 yield from self._shown(labels, pane, running[labels])
             running[labels] = without(running[labels], values)
-        late = running.keys() - seen if metric is owner else set()
+        late = running.keys() - (seen - owing) if metric is owner else set()
         for labels in running.keys() & (begin | late):
             if labels in begin or not all(map(is_nothing, running[labels].values())):
                 yield from self._shown(labels, first, running[labels])
