@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from engines.conftest import StartPrometheus, program_or_skip
-from engines.grafana_prometheus import Look, ask, choices, lines, numbers, openmetrics, queries, variables
+from engines.grafana_prometheus import Look, ask, choices, lines, numbers, openmetrics, panel, queries, variables
 from engines.job import RUNNER
 from engines.prometheus import Prometheus, Series, blocks
-from engines.seeing import read_from_prometheus
+from engines.seeing import of_prometheus, read_from_prometheus, seen
 from engines.written import MINUTE, Called, Lines, Written, in_order, increase
 from presets import cdn77_oracle as oracle
 
@@ -161,16 +161,19 @@ def total(counter: str, called: Called = every) -> dict[str, float]:
     return WRITTEN.growth(counter, called, BEGIN, END)
 
 
-def ratio(part: Mapping[str, float], whole: Mapping[str, float]) -> dict[str, float]:
+def of_all(counter: str) -> str:
+    """What a share of a counter is one of: errors are a share of the requests."""
+    return counter.replace("responses", "requests")
+
+
+def share(counter: str, condition: Mapping[str, str], called: Called, begin: float, end: float) -> dict[str, float]:
+    part = WRITTEN.growth(counter, only(called, **condition), begin, end)
+    whole = WRITTEN.growth(of_all(counter), called, begin, end)
     return {name: part.get(name, 0.0) / value for name, value in whole.items() if value > 0}
 
 
-def shares(counter: str, part: Called, name: str) -> Lines:
-    def at(step: float) -> dict[str, float]:
-        grown = (WRITTEN.growth(counter, called, step - WIDTH, step) for called in (part, every))
-        return dict.fromkeys([name], ratio(*grown)[""])
-
-    return over_time(at)
+def shares(counter: str, condition: Mapping[str, str], name: str) -> Lines:
+    return over_time(lambda step: share(counter, condition, lambda _: name, step - WIDTH, step))
 
 
 HIT = {"cache_status": "HIT"}
@@ -237,10 +240,10 @@ LINES: dict[str, Callable[[], Lines]] = {
     "Bandwidth by cache status": lambda: rates("transfer_bytes", by("cache_status"), 8),
     "Requests per second by status class A": lambda: rates("responses", status_class),
     "Requests per second by status class B": lambda: rates("responses", no_status),
-    "Hit ratio A": lambda: shares("requests", only(every, **HIT), "of requests"),
-    "Hit ratio B": lambda: shares("transfer_bytes", only(every, **HIT), "of bytes"),
-    "Errors A": lambda: shares("responses", only(every, **CLIENT_ERROR), "4xx"),
-    "Errors B": lambda: shares("responses", only(every, **SERVER_ERROR), "5xx"),
+    "Hit ratio A": lambda: shares("requests", HIT, "of requests"),
+    "Hit ratio B": lambda: shares("transfer_bytes", HIT, "of bytes"),
+    "Errors A": lambda: shares("responses", CLIENT_ERROR, "4xx"),
+    "Errors B": lambda: shares("responses", SERVER_ERROR, "5xx"),
     "Active viewers A": lambda: viewers("", lambda _: "viewers"),
     "Viewers who come, per minute": lambda: rates("viewers", lambda _: "viewers", 60),
     "Active viewers by device": lambda: viewers("_by_device", by("device_type")),
@@ -252,13 +255,12 @@ LINES: dict[str, Callable[[], Lines]] = {
 }
 
 
-def table(counter: str, label: str, **condition: str) -> Callable[[], dict[str, float]]:
-    return lambda: ratio(total(counter, only(by(label), **condition)), total(counter, by(label)))
+def table(counter: str, condition: Mapping[str, str], label: str) -> Callable[[], dict[str, float]]:
+    return lambda: share(counter, condition, by(label), BEGIN, END)
 
 
-def newest_share(counter: str, **condition: str) -> dict[str, float]:
-    grown = (WRITTEN.growth(counter, called, END - WIDTH, END) for called in (only(every, **condition), every))
-    return ratio(*grown)
+def newest_share(counter: str, condition: Mapping[str, str]) -> dict[str, float]:
+    return share(counter, condition, every, END - WIDTH, END)
 
 
 def age() -> float:
@@ -278,8 +280,8 @@ def now(split: str, called: Called) -> dict[str, float]:
 DAY_BEFORE = "Active viewers B"
 NUMBERS: dict[str, Callable[[], dict[str, float]]] = {
     "Is data arriving?": lambda: {"": age()},
-    "Hit ratio now": lambda: newest_share("requests", **HIT),
-    "Server errors (5xx) now": lambda: newest_share("responses", **SERVER_ERROR),
+    "Hit ratio now": lambda: newest_share("requests", HIT),
+    "Server errors (5xx) now": lambda: newest_share("responses", SERVER_ERROR),
     "Active viewers now": lambda: now("", every),
     "Peak of viewers": lambda: {"": peak()},
     "Active viewers by region": lambda: now("_by_region", by("region", "country")),
@@ -288,12 +290,12 @@ NUMBERS: dict[str, Callable[[], dict[str, float]]] = {
     "Streams A": lambda: total("transfer_bytes", by("stream_name")),
     "Streams B": lambda: total("requests", by("stream_name")),
     "Streams C": lambda: now("", by("stream_name")),
-    "Streams D": table("requests", "stream_name", **HIT),
-    "Streams E": table("responses", "stream_name", **SERVER_ERROR),
+    "Streams D": table("requests", HIT, "stream_name"),
+    "Streams E": table("responses", SERVER_ERROR, "stream_name"),
     "Locations A": lambda: total("requests", by("pop")),
     "Locations B": lambda: total("transfer_bytes", by("pop")),
-    "Locations C": table("requests", "pop", **HIT),
-    "Locations D": table("responses", "pop", **SERVER_ERROR),
+    "Locations C": table("requests", HIT, "pop"),
+    "Locations D": table("responses", SERVER_ERROR, "pop"),
     "Locations E": lambda: first_byte(BEGIN, END),
 }
 
@@ -405,6 +407,22 @@ def test_a_reader_reads_words_units_and_columns(filled: Prometheus) -> None:
     (first, *_) = found["Locations"]
     assert list(first) == ["Location", "Requests", "Bytes", "Hit ratio", "5xx", "First byte"]
     assert list(first.values()) == ["frankfurtDEHE", "103", "17.7 MB", "90.0%", "0.00%", "26 ms"]
+
+
+def test_a_log_of_which_nothing_was_ever_late_says_so(prometheus: StartPrometheus) -> None:
+    """The counter is there with the first late row; until then it is 0, and not unknown."""
+    counting = ("pegel_metric_series", {**FETCHED, "metric": "cdn77_delivery"}, END - 5.0, 17.0)
+    records = [("pegel_records_total", {**FETCHED, "source": "log"}, END - back, 1000.0 - back) for back in (65, 5)]
+    server = prometheus(samples=openmetrics(iter([counting, *records])))
+    assert numbers(server, EVERY["Rows that came late"], LOOK) == {"runner:9464": 0}
+
+
+def test_a_table_has_the_twenty_biggest() -> None:
+    streams = [Series({"stream_name": f"{number:032x}"}, [(0.0, float(number))]) for number in range(25)]
+    answers = {letter: (EVERY[f"Streams {letter}"], streams) for letter in "ABCDE"}
+    frames = list(of_prometheus(answers, table=True))
+    (rows,) = seen(program_or_skip("grafana-display"), {"streams": (panel(UID, "Streams"), frames)}).values()
+    assert [int(row["Stream"], 16) for row in rows] == list(range(24, 4, -1))
 
 
 def test_runners_and_back_fills_add_up(prometheus: StartPrometheus) -> None:

@@ -7,7 +7,7 @@ runner has series of its own, and each back-fill; everything here is a sum over 
 
 from __future__ import annotations
 
-from dashboards.model import PROMETHEUS_MINUTES, Target
+from dashboards.model import PROMETHEUS_MINUTES, Json, Target
 from dashboards.panels import promql
 
 NOTHING = "No data: is a runner with the preset cdn77 up, and does it write to this Prometheus? `pegel status` says it."
@@ -21,6 +21,9 @@ DELIVERED = f'{STREAMS}, cdn_id=~"$cdn_id"'
 
 RECENT = "$__rate_interval"
 CHOSEN = "$__range"
+
+TWENTY: dict[str, Json] = {"id": "limit", "options": {"limitField": 20}}
+"""The first rows of a table. Choosing them in each of its queries would read everything twice."""
 
 HIT = 'cache_status="HIT"'
 CLIENT_ERRORS = 'response_status=~"4.."'
@@ -48,13 +51,19 @@ def delivered(counter: str, *conditions: str, by: str = "", width: str = RECENT,
     return f"{summed(by)} ({growth(counter, *conditions, width=width, at=at)})"
 
 
-def share(counter: str, condition: str, by: str = "", width: str = RECENT) -> str:
-    """The part of a counter's growth that meets a condition, from 0 to 1.
+def share(part: str, whole: str) -> str:
+    """From 0 to 1, of two sums. What has never been has no series, and still is a share of 0."""
+    return f"({part} / ({whole} > 0) or 0 * ({whole} > 0))"
 
-    What has never been has no series, and still is a share of 0.
-    """
-    whole = delivered(counter, by=by, width=width)
-    return f"({delivered(counter, condition, by=by, width=width)} or 0 * {whole}) / ({whole} > 0)"
+
+def hits(of: str = "requests", by: str = "", width: str = RECENT) -> str:
+    """The share that the cache answered."""
+    return share(delivered(of, HIT, by=by, width=width), delivered(of, by=by, width=width))
+
+
+def errors(status: str, by: str = "", width: str = RECENT) -> str:
+    """The share of requests that were answered so; all are counted without their status, in fewer series."""
+    return share(delivered("responses", status, by=by, width=width), delivered("requests", by=by, width=width))
 
 
 def active(split: str = "", *conditions: str, by: str = "") -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.cdn77 import CLIENT_ERRORS, HIT, NOTHING, SERVER_ERRORS, asked, delivered, share
+from dashboards.cdn77 import CLIENT_ERRORS, NOTHING, SERVER_ERRORS, asked, delivered, errors, hits
 from dashboards.model import Row
 from dashboards.panels import timeseries
 
@@ -42,8 +42,8 @@ DELIVERY = Row(
             description="Share of the requests, and of the bytes, that the cache answered (cacheStatus HIT). Bytes are "
             "what the origin feels: a playlist counts as much as a segment among requests.",
             targets=[
-                asked(share("requests", HIT), "of requests"),
-                asked(share("transfer_bytes", HIT), "of bytes"),
+                asked(hits(), "of requests"),
+                asked(hits("transfer_bytes"), "of bytes"),
             ],
             unit="percentunit",
             no_value=NOTHING,
@@ -54,8 +54,8 @@ DELIVERY = Row(
             title="Errors",
             description="Share of all requests that were answered with 4xx, and with 5xx.",
             targets=[
-                asked(share("responses", CLIENT_ERRORS), "4xx"),
-                asked(share("responses", SERVER_ERRORS), "5xx"),
+                asked(errors(CLIENT_ERRORS), "4xx"),
+                asked(errors(SERVER_ERRORS), "5xx"),
             ],
             unit="percentunit",
             no_value=NOTHING,

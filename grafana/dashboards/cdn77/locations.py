@@ -5,14 +5,15 @@ from __future__ import annotations
 from dashboards.cdn77 import (
     CHOSEN,
     DELIVERED,
-    HIT,
     NOTHING,
     RECENT,
     SERVER_ERRORS,
+    TWENTY,
     asked,
     delivered,
+    errors,
     growth,
-    share,
+    hits,
 )
 from dashboards.columns import merged, texts
 from dashboards.model import Override, Row
@@ -50,12 +51,12 @@ LOCATIONS = Row(
             title="Locations",
             description=f"The twenty with most requests in the chosen time. Time to the first byte: {WEIGHED}",
             targets=[
-                asked(f"{column} and topk(20, {delivered('requests', by='pop', width=CHOSEN)})", table=True)
+                asked(column, table=True)
                 for column in (
                     delivered("requests", by="pop", width=CHOSEN),
                     delivered("transfer_bytes", by="pop", width=CHOSEN),
-                    share("requests", HIT, by="pop", width=CHOSEN),
-                    share("responses", SERVER_ERRORS, by="pop", width=CHOSEN),
+                    hits(by="pop", width=CHOSEN),
+                    errors(SERVER_ERRORS, by="pop", width=CHOSEN),
                     first_byte("pop", CHOSEN),
                 )
             ],
@@ -69,9 +70,10 @@ LOCATIONS = Row(
                 Override("5xx", {"unit": "percentunit", "decimals": 2}),
                 Override("First byte", {"unit": "ms", "decimals": 0}),
             ],
-            transformations=merged(
-                {"pop": "Location"}, ["Requests", "Bytes", "Hit ratio", "5xx", "First byte"], "Requests"
-            ),
+            transformations=[
+                *merged({"pop": "Location"}, ["Requests", "Bytes", "Hit ratio", "5xx", "First byte"], "Requests"),
+                TWENTY,
+            ],
         ),
     ],
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dashboards.cdn77 import (
     CHOSEN,
     DELIVERED,
-    HIT,
     NOBODY,
     NOTHING,
     SERVER_ERRORS,
@@ -14,6 +13,8 @@ from dashboards.cdn77 import (
     active,
     asked,
     delivered,
+    errors,
+    hits,
     newest,
     of_cdn,
     share,
@@ -39,7 +40,7 @@ LATE = stat(
     title="Rows that came late",
     description="After their minute was closed, as a share of all rows of the runner in the chosen time. Counters have "
     "them a minute later; means and numbers of viewers are without them.",
-    targets=[asked(of_cdn(f"{_LATE} / ({_RECORDS} > 0)"), WHO_LEGEND, instant=True)],
+    targets=[asked(of_cdn(share(_LATE, _RECORDS)), WHO_LEGEND, instant=True)],
     unit="percentunit",
     no_value="No data: Prometheus does not get what runners say about themselves.",
     decimals=1,
@@ -69,7 +70,7 @@ REQUESTS = stat(
 HITS = stat(
     title="Hit ratio now",
     description="Share of the requests that the cache answered (cacheStatus HIT), of the last four minutes.",
-    targets=[asked(share("requests", HIT), instant=True)],
+    targets=[asked(hits(), instant=True)],
     unit="percentunit",
     no_value=NOTHING,
     decimals=1,
@@ -79,7 +80,7 @@ HITS = stat(
 FAILED = stat(
     title="Server errors (5xx) now",
     description="Share of the requests that were answered with 5xx, of the last four minutes.",
-    targets=[asked(share("responses", SERVER_ERRORS), instant=True)],
+    targets=[asked(errors(SERVER_ERRORS), instant=True)],
     unit="percentunit",
     no_value=NOTHING,
     decimals=2,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dashboards.cdn77 import CHOSEN, HIT, NOTHING, SERVER_ERRORS, active, asked, delivered, share
+from dashboards.cdn77 import CHOSEN, NOTHING, SERVER_ERRORS, TWENTY, active, asked, delivered, errors, hits
 from dashboards.columns import merged, texts
 from dashboards.model import Link, Override, Row
 from dashboards.panels import table, timeseries
 
 LEADING = f"topk(10, {delivered('transfer_bytes', by='stream_name', width=CHOSEN, at=' @ end()')})"
 """The same ten all along a chart."""
-_TOP = f"topk(20, {delivered('transfer_bytes', by='stream_name', width=CHOSEN)})"
 _BANDWIDTH = f"8 * {delivered('transfer_bytes', by='stream_name')}"
 ALONE = Link("This stream alone", "/d/cdn77", variables=["cdn_id"], values={"stream": "${__data.fields.Stream}"})
 
@@ -21,13 +20,13 @@ STREAMS = Row(
             description="The twenty with most bytes in the chosen time; viewers are those at its end. A click on a "
             "stream chooses it; All in the list of streams at the top leads back.",
             targets=[
-                asked(f"{column} and on (stream_name) {_TOP}", table=True)
+                asked(column, table=True)
                 for column in (
                     delivered("transfer_bytes", by="stream_name", width=CHOSEN),
                     delivered("requests", by="stream_name", width=CHOSEN),
                     active(by="stream_name"),
-                    share("requests", HIT, by="stream_name", width=CHOSEN),
-                    share("responses", SERVER_ERRORS, by="stream_name", width=CHOSEN),
+                    hits(by="stream_name", width=CHOSEN),
+                    errors(SERVER_ERRORS, by="stream_name", width=CHOSEN),
                 )
             ],
             unit="short",
@@ -40,9 +39,10 @@ STREAMS = Row(
                 Override("Hit ratio", {"unit": "percentunit", "decimals": 1}),
                 Override("5xx", {"unit": "percentunit", "decimals": 2}),
             ],
-            transformations=merged(
-                {"stream_name": "Stream"}, ["Bytes", "Requests", "Viewers", "Hit ratio", "5xx"], "Bytes"
-            ),
+            transformations=[
+                *merged({"stream_name": "Stream"}, ["Bytes", "Requests", "Viewers", "Hit ratio", "5xx"], "Bytes"),
+                TWENTY,
+            ],
         ),
         timeseries(
             title="Bandwidth by stream",
