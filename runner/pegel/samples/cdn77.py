@@ -7,6 +7,11 @@ a shard overlap in event time by some seconds. The profile `bench` is fixed: 1,0
 40 streams, 5,000 viewers at a time who ask every five seconds and stay ten minutes on average, nothing missing, late
 or broken.
 
+    python -m pegel.samples.cdn77 --out DIR --live --rate 3 --past 3h
+
+writes `DIR/real-time-logs.ndjson`, a log that grows and rotates: the same rows where there is no bucket, as in the
+demonstration of the stack.
+
 The small sample in `presets/samples/cdn77` is made by
 
     python -m pegel.samples.cdn77 --out DIR --rows 1700 --seed 7 --profile dirty --rate 0.15 --viewers 14 \
@@ -19,6 +24,7 @@ import argparse
 import gzip
 import heapq
 import os
+import threading
 import time as clock
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -27,8 +33,12 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
+from pegel.samples import live
 from pegel.samples.cdn77_traffic import PROFILES, Row, Shape, Traffic
+from pegel.samples.rotation import Rotation
 from pegel.units import duration
+
+LOG_NAME = "real-time-logs.ndjson"
 
 _OVERLAP = 6.0
 """Seconds before the end of an object whose rows may be in the next one."""
@@ -119,12 +129,27 @@ def write(directory: Path, made: Iterator[Object]) -> None:
         os.utime(path, (one.uploaded, one.uploaded))
 
 
+def follow(directory: Path, seed: int, past: float, shape: Shape, rotation: Rotation, stop: threading.Event) -> None:
+    """Write the rows as a log, live, after its last `past` seconds, until `stop` is set."""
+
+    def rows(start: float) -> Iterator[tuple[float, bytes]]:
+        traffic = Traffic(Random(seed), shape)  # noqa: S311 - it has to be reproducible and protects nothing
+        return ((row.time, row.line) for row in traffic.rows(start))
+
+    live.follow(directory / LOG_NAME, rows, past, rotation, stop)
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """Write objects as the command line says."""
+    """Write objects, or a log, as the command line says."""
     options = _parser().parse_args(arguments)
     shape = PROFILES[options.profile]
     shape = shape.at_rate(options.rate) if options.rate else shape
     shape = replace(shape, viewers=options.viewers or shape.viewers, streams=options.streams or shape.streams)
+    if options.live:
+        options.out.mkdir(parents=True, exist_ok=True)
+        stop = live.stop_after(options.seconds)
+        follow(options.out, options.seed, options.past, shape, live.rotation(options), stop)
+        return
     delivery = Delivery(shards=options.shards, interval=options.interval)
     write(options.out, objects(options.seed, options.start.timestamp(), shape, delivery, options.rows))
 
@@ -132,7 +157,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pegel.samples.cdn77", description="Write an invented CDN log.")
     parser.add_argument("--out", type=Path, required=True, help="directory that stands for bucket and prefix")
-    parser.add_argument("--rows", type=int, default=100_000, help="how many rows")
+    parser.add_argument("--rows", type=int, default=100_000, help="how many rows (without --live)")
     parser.add_argument("--profile", choices=tuple(PROFILES), default="clean", help="how the log looks")
     parser.add_argument("--rate", type=float, help="rows in an average second; default that of the profile")
     parser.add_argument("--viewers", type=int, help="how many watch at a time; default as the rate says")
@@ -141,6 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--interval", type=duration, default="30s", help="time that an object spans")
     parser.add_argument("--start", type=_moment, default="2026-03-03T12:00:00Z", help="time of the first row")
     parser.add_argument("--seed", type=int, default=1)
+    live.add_options(parser)
     return parser
 
 
