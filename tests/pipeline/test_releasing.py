@@ -3,18 +3,48 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
+from pegel.errors import Retryable
 from pegel.pipeline import Runner
+from pegel.sinks import Point, Sampling
+from pegel.sinks.points import unpack
 from pegel.sources.bucket import Refused
-from pipeline.objects import ObjectHouse, records
+from pegel.units import Duration
+from pipeline.metered import counted
+from pipeline.objects import ObjectHouse, Remote, records
+from sources.fake_bucket import NOON
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> ObjectHouse:
     return ObjectHouse(tmp_path, options={"delete": True})
+
+
+@dataclass(kw_only=True)
+class Choosy(Remote):
+    """Takes no request with a point that it does not like; all its copies share what they were sent."""
+
+    refuses: list[Callable[[Point], bool]]
+
+    def send(self, payload: bytes) -> None:
+        if any(refused(point) for refused in self.refuses for point in unpack(payload)):
+            raise Retryable("later")
+        super().send(payload)
+
+
+@dataclass(kw_only=True)
+class Sampled(Choosy):
+    """A sink of samples with two shards."""
+
+    @property
+    def sampling(self) -> Sampling:
+        return Sampling(Duration(3600.0), Duration(900.0), shards=2)
 
 
 def go_on(house: ObjectHouse, runner: Runner) -> None:
@@ -147,3 +177,72 @@ def test_a_deleted_key_that_comes_back_counts_no_second_time(house: ObjectHouse)
     }
     assert counters == {"log": 2}
     runner.close()
+
+
+def test_a_sink_that_always_has_a_backlog_lets_go_of_what_it_has_taken(house: ObjectHouse) -> None:
+    """Else a receiver that is just fast enough never lets an object be deleted, and the bucket grows for ever."""
+    house.sink = sink = Choosy(refuses=[lambda _point: True])
+    first, second = house.put(1, records((5, "k", 1, "u"))), house.put(2, records((400, "k", 1, "u")), after=401)
+    house.clock.now += 700
+    runner = house.runner()
+    house.work(runner)
+    go_on(house, runner)
+    sink.refuses = [lambda point: point.start_us >= (NOON + 360) * 1e6]
+    house.snapshot()
+    go_on(house, runner)
+    assert {point.start_us for point in sink.received} == {round(NOON * 1e6)}
+    assert first not in house.bucket.objects
+    assert second in house.bucket.objects
+    runner.close()
+
+
+def test_every_shard_of_a_sink_has_to_acknowledge(house: ObjectHouse) -> None:
+    """The second one may be behind while the first has everything."""
+    house.metrics = [counted()]
+    names = _names_of_shards()
+    house.sink = sink = Sampled(refuses=[lambda point: ("key", names[1]) in point.labels])
+    name = house.put(1, records((5, names[0], 1, "u"), (6, names[1], 1, "u")))
+    house.clock.now += 700
+    runner = house.runner()
+    house.work(runner)
+    for _ in range(3):
+        go_on(house, runner)
+        house.snapshot()
+    assert names[0] in {point.labels[0][1] for point in sink.received}
+    assert name in house.bucket.objects
+    sink.refuses.clear()
+    house.work(runner, 120.0)
+    go_on(house, runner)
+    assert name not in house.bucket.objects
+    runner.close()
+
+
+def test_a_late_object_waits_for_the_total_that_has_it(house: ObjectHouse) -> None:
+    """A sink of samples hears of it with the next window that closes; until then nothing waits for that sink."""
+    house.metrics, house.sink = [counted()], Sampled(refuses=[])
+    house.put(1, records((5, "k", 1, "u")))
+    house.clock.now += 700
+    runner = house.runner()
+    house.work(runner)
+    go_on(house, runner)
+    late = house.put(2, records((6, "k", 1, "u")), after=610)
+    house.work(runner, 61.0)
+    house.snapshot()
+    house.work(runner, 61.0)
+    assert runner.state.counters()["late_total", '{"metric":"m"}'] == 1
+    assert late in house.bucket.objects
+    house.put(91, records((800, "k", 1, "u")), after=801)
+    house.work(runner, 130.0)
+    house.snapshot()
+    house.work(runner, 61.0)
+    assert late not in house.bucket.objects
+    runner.close()
+
+
+def _names_of_shards() -> Sequence[str]:
+    """A key of each of two shards."""
+    found: dict[int, str] = {}
+    for number in range(100):
+        name = f"k{number}"
+        found.setdefault(crc32(repr(("m_n", (("key", name),))).encode()) % 2, name)
+    return [found[0], found[1]]

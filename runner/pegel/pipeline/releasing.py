@@ -1,20 +1,23 @@
 """Telling sources what is safe: streams whose whole effect was acknowledged and is in a snapshot.
 
 A stream is released when all windows that it touched have closed, every remote sink has acknowledged what followed,
-none of it is a dead letter, and a snapshot of the state has it all. Commits are numbered: what was put in a commit
-is acknowledged by a sink as soon as, in a later one, nothing waits for that sink.
+none of it is a dead letter, and a snapshot of the state has it all. Commits are numbered, and whatever waits for a
+sink knows the oldest one that is in it: what followed from a commit is acknowledged as soon as nothing waits that is
+as old. So a sink that always has something to take lets go of what is behind it all the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from pegel.pipeline.delivery import Delivery
 from pegel.pipeline.live import LiveMetric
 from pegel.pipeline.stage import Chunk, Counted
-from pegel.plan import SinkPlan, SourcePlan
+from pegel.plan import SourcePlan
 from pegel.seams import Clock
 from pegel.sources import Position, Progress
 from pegel.state import State
+from pegel.state.outbox import TURN
 from pegel.state.touched import Touched
 
 _MOST = 1000
@@ -26,27 +29,28 @@ _INTERVAL = 5.0
 _ASK_INTERVAL = 2.0
 """Seconds between two looks whether somebody wants to try again what was put aside."""
 
-TURN = "turn"
-"""Name of the fact that numbers the commits."""
+_NEVER = 2**62
+"""Later than every commit."""
 
 
 class Releases:
     """What sources may let go of; one for all of them."""
 
-    def __init__(self, state: State, clock: Clock, sources: Iterable[SourcePlan], sinks: Iterable[SinkPlan]) -> None:
+    def __init__(self, state: State, clock: Clock, sources: Iterable[SourcePlan], roads: Iterable[Delivery]) -> None:
         """Know which sources want to hear of it.
 
         Args:
             state: Where it is remembered.
             clock: Time.
             sources: Of the plan.
-            sinks: Of the plan; those that are remote have to acknowledge.
+            roads: To the sinks; those that are remote have to acknowledge.
         """
         self._state = state
         self._clock = clock
         self._sources = [source.name for source in sources if source.source.releases]
-        self._sinks = [plan.name for plan in sinks if plan.sink.remote]
-        self._drained: dict[str, int] = {}
+        self._roads = [road for road in roads if road.sink.remote]
+        self._samples = any(road.sink.sampling is not None for road in self._roads)
+        self._moved: dict[int, tuple[int, int]] = {}
         self._looked = float("-inf")
         self._asked_at = float("-inf")
         self._tries = state.positions.tries()
@@ -58,8 +62,10 @@ class Releases:
         for source in self._sources:
             self._state.touched.adopt(source, self.turn)
 
-    def number(self) -> None:
+    def number(self, metrics: Sequence[LiveMetric]) -> None:
         """A commit begins; part of its transaction."""
+        for metric in metrics if self._sources else ():
+            self._moved.setdefault(metric.id, (metric.closed_before(), 0))
         self.turn += 1
         self._state.remember(TURN, self.turn)
         self._tries = self._state.positions.tries()
@@ -75,35 +81,57 @@ class Releases:
         if chunk.stream:
             self._state.touched.note(source, chunk.stream, one.oldest, one.newest, self.turn, done=_is_done(chunk))
 
-    def settle(self) -> None:
-        """What waited for a sink in earlier commits is acknowledged where nothing waits now."""
-        for sink in self._sinks if self._sources else ():
-            if not self._state.outbox.waits(sink) and not self._state.outbox.requests(sink, 1):
-                self._drained[sink] = self.turn
-
     def look(self, metrics: Sequence[LiveMetric]) -> None:
         """See what is safe by now, now and then; after the windows of this commit were closed."""
+        if not self._sources or not self._roads:
+            return
+        self._follow(metrics)
         now = self._clock.monotonic()
-        if not self._sources or not self._sinks or now - self._looked < _INTERVAL:
+        if now - self._looked < _INTERVAL:
             return
         self._looked = now
-        drained = min(self._drained.get(sink, 0) for sink in self._sinks)
+        lowest = min(self._lowest(road) for road in self._roads)
         kept = self._state.snapshot_fact(TURN) or 0
         for source in self._sources:
             mine = [one for one in metrics if source in one.metric.sources]
             if mine:
-                self._state.touched.close(source, min(one.closed_before() for one in mine), self.turn)
-            safe = self._state.touched.safe(source, closed=drained, turn=int(kept), most=_MOST)
+                before = min(one.closed_before() for one in mine)
+                self._state.touched.close(source, before, self.turn, told=self._told(mine))
+            safe = self._state.touched.safe(source, closed=lowest, turn=int(kept), most=_MOST)
             self.released[source] = [
                 Position(one.stream, one.order, one.offset, one.cursor, done=True)
                 for one in safe
                 if not self._is_refused(one, mine)
             ]
 
+    def _follow(self, metrics: Sequence[LiveMetric]) -> None:
+        """Note which metrics have closed windows in this commit."""
+        for metric in metrics:
+            closed = metric.closed_before()
+            if self._moved.get(metric.id, (closed, 0))[0] != closed:
+                self._moved[metric.id] = (closed, self.turn)
+
+    def _told(self, metrics: Sequence[LiveMetric]) -> int:
+        """The newest commit whose late records sinks have been told of.
+
+        Those that replace are told of a corrected window at once; a total has what was late in it with the next
+        window that closes.
+        """
+        if not self._samples:
+            return self.turn
+        return min(self._moved.get(one.id, (0, 0))[1] for one in metrics)
+
+    def _lowest(self, road: Delivery) -> int:
+        """The oldest commit of which a sink has not acknowledged everything."""
+        if road.sink.sampling is not None and self._state.sampled.owes(road.plan.name):
+            return 0
+        lowest = self._state.outbox.lowest(road.name)
+        return _NEVER if lowest is None else lowest
+
     def _is_refused(self, one: Touched, metrics: Sequence[LiveMetric]) -> bool:
         """Whether a point of a window that a stream touched is a dead letter."""
         first = min((metric.windows.pane_start(max(one.first, 0)) for metric in metrics), default=0)
-        return any(self._state.letters.within(sink, first, one.last) for sink in self._sinks)
+        return any(self._state.letters.within(road.name, first, one.last) for road in self._roads)
 
     def asked_again(self) -> bool:
         """Whether somebody has asked since the last commit to try again what a source put aside."""

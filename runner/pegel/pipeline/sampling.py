@@ -128,7 +128,8 @@ class SampledDelivery(Delivery):
             if samples:
                 windows, ordered = _in_order(samples)
                 payload = self.sink.encode(ordered)
-                self._frozen.append(self._state.outbox.freeze(self.name, windows, payload, self._time()))
+                turn = min(window.turn for window in waiting)
+                self._frozen.append(self._state.outbox.freeze(self.name, windows, payload, self._time(), turn))
 
     def _samples(self, waiting: Sequence[Window], *, begins: bool) -> list[Point]:
         """What the oldest windows say, as many as make a request; they wait no longer.

@@ -89,7 +89,7 @@ class Turn:
         self._members_budget = members
         self._members_at = float("-inf")
         self.blocked = any(delivery.must_hold() for delivery in deliveries)
-        self.releases = Releases(state, clock, sources, [delivery.plan for delivery in deliveries])
+        self.releases = Releases(state, clock, sources, deliveries)
         self._watchers: list[Callable[[Sequence[Point]], object]] = []
         self.figures = Figures()
 
@@ -136,7 +136,7 @@ class Turn:
         begun = self._clock.monotonic()
         now = round(self._clock.wall() * 1e6)
         with self._state.transaction():
-            self.releases.number()
+            self.releases.number(self.metrics)
             for folded in folds:
                 self._take(folded)
             for metric in self.metrics:
@@ -144,7 +144,6 @@ class Turn:
             self._spread_news()
             for delivery in self._deliveries:
                 delivery.settle(outcomes.get(delivery.name, ()))
-            self.releases.settle()
             for source, what, count in noticed:
                 self._state.count("noticed_total", count, source=source, what=what)
             points, totals = self._close(news, now, close_all=close_all)

@@ -99,6 +99,13 @@ class Sampled:
             [(sink, metric, *_row(course)) for course in courses],
         )
 
+    def owes(self, sink: str) -> bool:
+        """Whether a series has grown by something that has no sample yet, and is in no window that waits."""
+        row = self._connection.execute(
+            "select 1 from sampled where sink = ? and live and due is not null limit 1", (sink,)
+        ).fetchone()
+        return row is not None
+
     def forget(self, metric: str, origin: int, labels: Iterable[Labels]) -> None:
         """The totals of these series are gone for good: whoever comes back begins anew, at every sink."""
         self._connection.executemany(

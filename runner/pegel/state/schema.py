@@ -189,7 +189,19 @@ create table touched (          -- streams whose source waits until their effect
 ) without rowid;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SENDING, _IN_ORDER, _OWNERS, _TOTALS, _CROWDS, _TOUCHED)
+# What waits in states from before is older than every commit: it holds back what is to be released until it is sent.
+_TURNS = """
+-- the number of the oldest commit of which something is in it
+alter table outbox add column turn integer not null default 0;
+
+alter table requests add column turn integer not null default 0;
+
+create index outbox_by_turn on outbox (sink, turn);
+
+create index requests_by_turn on requests (sink, turn);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SENDING, _IN_ORDER, _OWNERS, _TOTALS, _CROWDS, _TOUCHED, _TURNS)
 
 
 def migrate(connection: sqlite3.Connection, to: int = len(MIGRATIONS)) -> None:

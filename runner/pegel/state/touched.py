@@ -53,11 +53,18 @@ class TouchedStreams:
             (-_EVER, -_EVER, turn, source),
         )
 
-    def close(self, source: str, before: int, turn: int) -> None:
-        """In this commit all windows are closed that begin before a time."""
+    def close(self, source: str, before: int, turn: int, told: int) -> None:
+        """In this commit all windows are closed that begin before a time.
+
+        Args:
+            source: Of these streams.
+            before: That time, in us.
+            turn: Number of the commit.
+            told: Sinks were told of late records up to this commit.
+        """
         self._connection.execute(
-            "update touched set closed = ? where source = ? and done and closed is null and last < ?",
-            (turn, source, before),
+            "update touched set closed = ? where source = ? and done and closed is null and last < ? and turn <= ?",
+            (turn, source, before, told),
         )
 
     def safe(self, source: str, *, closed: int, turn: int, most: int) -> list[Touched]:
@@ -65,7 +72,7 @@ class TouchedStreams:
 
         Args:
             source: Of these streams.
-            closed: The commit of which all before have been acknowledged.
+            closed: The oldest commit of which not everything has been acknowledged.
             turn: The newest commit that a snapshot has.
             most: How many.
         """
