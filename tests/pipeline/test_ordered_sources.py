@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pegel.sources.bucket import StoreError
 from pipeline.objects import ObjectHouse, records
 from sources.fake_bucket import NOON
 
@@ -49,6 +50,30 @@ def test_a_writer_of_which_something_is_unread_holds_everybody(house: ObjectHous
     counters = {name: value for (name, _), value in runner.state.counters().items()}
     assert counters["records_total"] == 31
     assert "late_total" not in counters, late
+    runner.close()
+
+
+def test_after_a_restart_nothing_closes_before_the_bucket_was_listed(house: ObjectHouse) -> None:
+    """Until then nobody knows of the writers of which nothing was read."""
+    for number in range(1, 30):
+        house.put(number, records((number * 60, "k", 1, "u")), after=number * 60 + 10)
+    house.put(1, records((30, "k", 1, "u")), after=1700, writer="b")
+    runner = house.runner()
+    while runner.turn.figures.records < 10:
+        runner.step()
+    before = runner.turn.watermark("log")
+    runner.close()
+    house.bucket.fault = lambda kind, _key: StoreError("503", slow=True) if kind == "list" else None
+    runner = house.runner()
+    for _ in range(5):
+        runner.commit()
+        runner.step()
+    assert runner.turn.watermark("log") == before
+    house.bucket.fault = lambda _kind, _key: None
+    house.work(runner)
+    counters = {name: value for (name, _), value in runner.state.counters().items()}
+    assert counters["records_total"] == 30
+    assert "late_total" not in counters
     runner.close()
 
 

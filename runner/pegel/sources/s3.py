@@ -43,8 +43,14 @@ _LONGEST_PROBE = 3.0
 _KEPT = 24 * 3600 * 10**6
 """Microseconds for which rows are kept beyond the look-back, so that it can be lengthened."""
 
+_UNSEEN = "what was not listed yet"
+"""Stands for the partitions that nobody knows of before a look."""
+
 _FEW = 64
 """Objects that are left when the next part of a long listing is asked for."""
+
+_BEFORE = SourceStatus("waiting", partitions=frozenset([_UNSEEN]), unread=frozenset([_UNSEEN]))
+"""How a source is that has not been asked anything."""
 
 
 @dataclass(kw_only=True)
@@ -150,7 +156,7 @@ class S3(Source):
     connect: Callable[[Clock], Store] | None = field(default=None, init=False, repr=False, compare=False)
     """Gives the bucket, in the place of the one that the options name: a seam for tests."""
     _part: Range | None = field(default=None, init=False, repr=False, compare=False)
-    _status: SourceStatus = field(default=SourceStatus("waiting"), init=False, repr=False, compare=False)
+    _status: SourceStatus = field(default=_BEFORE, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check(self)
@@ -175,6 +181,7 @@ class S3(Source):
         self._look_at = float("-inf")
         self._go_on = ""
         self._seen_all = False
+        self._unseen, self._status = frozenset([_UNSEEN]), _BEFORE
         self._skip = world.start == "end" and self._ledger.empty
         self._watermark: int | None = None
         self._tries = 0
@@ -480,7 +487,7 @@ class S3(Source):
             self._look_trouble = str(error)
             self._look_at = self._world.clock.monotonic() + _FIRST_DELAY
             return
-        self._look_trouble = ""
+        self._look_trouble, self._unseen = "", frozenset()
         look = task.result()
         self._go_on = look.go_on
         if self._skip:
@@ -511,7 +518,8 @@ class S3(Source):
         return self._status
 
     def _current_status(self) -> SourceStatus:
-        unread = frozenset(f"{self.bucket}/{self._layout.prefix}{one}" for one in self._fetcher.partitions)
+        found = frozenset(f"{self.bucket}/{self._layout.prefix}{one}" for one in self._fetcher.partitions)
+        unread = found | self._unseen
         state: Literal["reading", "idle", "waiting", "failing"] = "idle" if self.exhausted() else "reading"
         reason = ""
         if self._trouble:
