@@ -95,7 +95,7 @@ class ScaleSettings:
             for name in (name for name, file in files.items() if file is not None):
                 raise ValueError(f"{name}: is of no use without tls://")
         for name in (name for name, file in files.items() if file is None and match["scheme"] == "tls"):
-            raise ValueError(f"{name}: needed with tls://: scheduler and workers know each other by certificates")
+            raise ValueError(f"tls:// needs {name}, too: all machines know each other by certificates")
 
 
 _SCHEDULER = re.compile(r"(?P<scheme>tls|tcp)://(?P<host>\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")

@@ -20,7 +20,7 @@ from pegel.config.presets import FOLDER, expand
 from pegel.config.problems import Place, Problem, did_you_mean
 from pegel.config.roads import double_roads
 from pegel.config.runner import runner_settings, unknown_variables
-from pegel.config.scale import idle_scale, scale_settings
+from pegel.config.scale import idle_scale, scale_settings, scheduler
 from pegel.config.sinks import draft_sinks, is_off, off_warnings, pattern_warnings
 from pegel.config.sources import SourceDraft, check_private, check_releases, draft_sources
 from pegel.errors import ConfigError
@@ -214,7 +214,8 @@ def _plan(
     plan = Plan(runner=runner, sources=sources, metrics=metrics, sinks=sinks, tests=tests, scale=scale)
     warnings = [*unknown_variables(environ), *_idle_parts(plan, declared, drafts)]
     placed = [(draft.node, one) for draft, one in zip(drafts, sources, strict=True)]
-    return plan, warnings, endpoints(placed, enrichers, declared.sinks, sinks)
+    outside = [*endpoints(placed, enrichers, declared.sinks, sinks), *scheduler(scale, declared.scale)]
+    return plan, warnings, outside
 
 
 def _idle_parts(plan: Plan, declared: Declared, drafts: Sequence[SourceDraft]) -> Iterator[Problem]:

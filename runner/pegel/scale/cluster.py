@@ -51,7 +51,7 @@ class Cluster:
         self._client: Client | None = None
         self._numbers = itertools.count()
         self.hands = 0
-        self.trouble = f"the scheduler {settings.scheduler} is not reached yet"
+        self.trouble = ""  # nobody knows yet; as long as there are no hands nothing is sent
 
     def open(self) -> None:
         """Begin to connect; returns at once."""
@@ -112,8 +112,8 @@ class Cluster:
     def _note(self, hands: int, trouble: str) -> None:
         if trouble and trouble != self.trouble:
             log.warning("%s", trouble)
-        elif hands and not self.hands:
-            log.warning("workers are there: %d threads", hands) if self.trouble else None
+        elif self.trouble and not trouble:
+            log.warning("workers are there, with %d threads", hands)
         self.hands, self.trouble = hands, trouble
 
     async def _pause(self, seconds: float) -> None:
@@ -141,7 +141,7 @@ class Cluster:
             SourceError: Nobody could.
         """
         if self._client is None:
-            raise SourceError(self.trouble)
+            raise SourceError(self.trouble or "no scheduler is reached yet")
         number = next(self._numbers)
         where = {"workers": [worker], "allow_other_workers": True} if worker else {}
         key = f"pegel-{uuid.uuid4().hex}"

@@ -6,6 +6,7 @@ What Dask has to say it would say in its own words, on its own handlers; what ma
 from __future__ import annotations
 
 import logging
+import ssl
 
 import dask
 
@@ -53,21 +54,24 @@ async def knock(settings: ScaleSettings, role: str) -> str:
         arguments = proof.get_connection_args(role) if proof is not None else {}
         comm = await connect(settings.scheduler, timeout=_PATIENCE, **arguments)
     except (OSError, ValueError) as error:
-        return f"the scheduler {settings.scheduler} cannot be reached: {_reason(error)}"
+        return f"the scheduler {settings.scheduler} cannot be reached: {_reason(settings, error)}"
     await comm.close()
     return ""
 
 
-def _reason(error: BaseException) -> str:
+def _reason(settings: ScaleSettings, error: BaseException) -> str:
     """What lies behind an error of a connection, and what to do about it."""
     causes = [error]
     while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
         causes.append(cause)
     texts = " ".join(map(str, causes))
-    if "CERTIFICATE" in texts or "certificate" in texts:
-        return "one of both certificates is not signed by ca_file, or has expired"
-    if "SSL" in texts or "TLS" in texts:
-        return "it does not speak TLS there, or does not accept our certificate"
+    if "WRONG_VERSION_NUMBER" in texts or "expected TLS" in texts:
+        return "it does not speak TLS there"
+    if settings.ca_file is not None and any(isinstance(one, ssl.SSLError) or "SSL" in str(one) for one in causes):
+        return (
+            "the certificates of both sides must be signed by an authority of ca_file, be good for clients and"
+            " servers, and not have expired"
+        )
     if any(isinstance(one, ConnectionRefusedError) or "refused" in str(one) for one in causes):
         return "nobody listens there; start one (dask scheduler)"
     if any(isinstance(one, FileNotFoundError | PermissionError) for one in causes):

@@ -108,7 +108,8 @@ class Away:
     def _send_more(self, afar: Afar) -> None:
         held = sum(one.size for one in self._sent)
         while self._fetcher.waiting and len(self._sent) < _AHEAD * afar.hands and held < afar.most_bytes:
-            fair = self._fetcher.lag // (_AHEAD * max(afar.hands, 1))  # less and less, so that all end together
+            # less and less towards the end, so that nobody has a big one while the others have none
+            fair = min(self._fetcher.lag, afar.most_bytes) // (_AHEAD * afar.hands)
             self._sent.append(Sent(self._fetcher.take(min(fair, _SHARE), _MOST)))
             self._send(self._sent[-1], afar)
             held += self._sent[-1].size
