@@ -20,12 +20,13 @@ from pegel.pipeline.changes import columns_then, decide
 from pegel.pipeline.delivery import Delivery, Outcome, Own
 from pegel.pipeline.live import LiveMetric, Standing
 from pegel.pipeline.own import OwnMetrics
+from pegel.pipeline.partitions import SourceNews
 from pegel.pipeline.reader import Reader
 from pegel.pipeline.rolling import RollingMetric
 from pegel.pipeline.sampling import SampledDelivery, shards
 from pegel.pipeline.stage import Chunk, Folded, Keys, SourceStage
 from pegel.pipeline.telling import log_changes
-from pegel.pipeline.turn import SourceNews, Turn
+from pegel.pipeline.turn import Turn
 from pegel.pipeline.view import View
 from pegel.plan import Plan, SinkPlan, SourcePlan, wants_own
 from pegel.seams import Clock, Files, SystemClock, SystemFiles

@@ -14,6 +14,7 @@ from pegel.metrics.partials import Partials
 from pegel.pipeline.delivery import Delivery, Outcome, Own
 from pegel.pipeline.growth import Closed, lasts
 from pegel.pipeline.live import LiveMetric
+from pegel.pipeline.partitions import Partitions, SourceNews
 from pegel.pipeline.releasing import Releases
 from pegel.pipeline.sampling import SampledDelivery
 from pegel.pipeline.stage import Counted, Folded
@@ -21,32 +22,17 @@ from pegel.plan import SourcePlan, takes
 from pegel.seams import Clock
 from pegel.sinks import Point
 from pegel.state import State
-from pegel.state.positions import Partition
 
 log = logging.getLogger("pegel.turn")
 
 _MEMBERS_INTERVAL = 60.0
 """Seconds between two looks at the size of the distinct sets."""
 
+_FORGET_INTERVAL = 60.0
+"""Seconds between two looks for partitions that went away."""
+
 _CAPS_INTERVAL = 5.0
 """Seconds between two looks at the size of the outboxes."""
-
-
-@dataclass
-class SourceNews:
-    """What the turn has to know of a source beyond its folds.
-
-    Attributes:
-        caught_up: All that exists was read, and nothing of it is on its way.
-        failing: Seconds for which it could not be read, so that what it has to say is unknown; None if it can.
-        partitions: Those that it knows of, read or not.
-        unread: Of an ordered source: those of which something is not committed.
-    """
-
-    caught_up: bool = False
-    failing: float | None = None
-    partitions: frozenset[str] = frozenset()
-    unread: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -76,8 +62,8 @@ class Turn:
         self._sources = {source.name: source for source in sources}
         self.metrics = list(metrics)
         self._deliveries = list(deliveries)
-        self._partitions: dict[str, dict[str, Partition]] = {
-            name: state.positions.partitions(name) for name in self._sources
+        self._partitions = {
+            name: Partitions(plan, state.positions.partitions(name)) for name, plan in self._sources.items()
         }
         self._watermarks = {name: state.positions.watermark(name) for name in self._sources}
         self._early: dict[str, dict[int, dict[int, set[int]]]] = {
@@ -88,6 +74,7 @@ class Turn:
         self._caps_at = float("-inf")
         self._members_budget = members
         self._members_at = float("-inf")
+        self._forgot_at = float("-inf")
         self.blocked = any(delivery.must_hold() for delivery in deliveries)
         self.releases = Releases(state, clock, sources, deliveries)
         self._watchers: list[Callable[[Sequence[Point]], object]] = []
@@ -152,7 +139,7 @@ class Turn:
                 delivery.put(self._early_points(delivery))
                 delivery.put_own(own)
                 delivery.freeze()
-            self._care()
+            self._care(news)
             self.releases.look(self.metrics)
         for delivery in self._deliveries:
             delivery.hand_over()
@@ -237,11 +224,8 @@ class Turn:
             metric.fresh.clear()
 
     def _advance(self, source: str, partition: str, newest: int | None, active: int) -> None:
-        known = self._partitions[source].setdefault(partition, Partition(None, active))
-        known.active = active = max(known.active, active) if self._sources[source].source.ordered else active
-        if newest is not None:
-            known.newest = newest if known.newest is None else max(known.newest, newest)
-        self._state.positions.advance(source, partition, newest, active)
+        reached = self._partitions[source].advance(partition, newest, active)
+        self._state.positions.advance(source, partition, newest, reached)
 
     def _count(self, source: str, one: Counted) -> None:
         if one.records:
@@ -256,7 +240,7 @@ class Turn:
     def _close(self, news: Mapping[str, SourceNews], now: int, *, close_all: bool) -> tuple[list[Point], list[Point]]:
         """The points of windows that closed or changed, and the same with totals for sinks of samples."""
         for name in self._sources:
-            mark = self._source_watermark(name, news.get(name, SourceNews()), now)
+            mark = self._partitions[name].watermark(news.get(name, SourceNews()), now)
             if mark is not None and mark > (self._watermarks[name] or -(2**62)):
                 self._watermarks[name] = mark
                 self._state.positions.raise_watermark(name, mark)
@@ -300,42 +284,6 @@ class Turn:
             if metric.heir is None and metric.cumulative:
                 delivery.begin(metric, self._family(metric))
 
-    def _source_watermark(self, name: str, news: SourceNews, now: int) -> int | None:
-        """How far a source is: the least of its partitions that are not idle.
-
-        None if all are idle, or one is known of which nothing was read yet.
-        """
-        plan = self._sources[name]
-        if not news.caught_up and news.partitions - self._partitions[name].keys():
-            return None
-        disorder = round(plan.disorder * 1e6)
-        marks = [
-            newest - disorder
-            for partition in self._partitions[name]
-            if (newest := self._partitions[name][partition].newest) is not None
-            and not self._idle(plan, partition, news, now)
-        ]
-        return min(marks, default=None)
-
-    def _idle(self, plan: SourcePlan, name: str, news: SourceNews, now: int) -> bool:
-        """Whether a partition is so quiet that it no longer holds windows open."""
-        partition = self._partitions[plan.name][name]
-        if plan.source.ordered:
-            return self._idle_in_order(plan, name, news, now)
-        if news.failing is not None:
-            return now - partition.active > plan.max_hold * 1e6
-        return news.caught_up and now - partition.active > plan.idle_after * 1e6
-
-    def _idle_in_order(self, plan: SourcePlan, name: str, news: SourceNews, now: int) -> bool:
-        """The same where pieces come in the order in which they were written, which may be long ago."""
-        if news.failing is not None:
-            return news.failing > plan.max_hold
-        if name in news.unread:
-            return False
-        partitions = self._partitions[plan.name]
-        reached = now if news.caught_up else max(one.active for one in partitions.values())
-        return reached - partitions[name].active > plan.idle_after * 1e6
-
     def _metric_watermark(
         self, metric: LiveMetric, news: Mapping[str, SourceNews], now: int
     ) -> tuple[int | None, bool]:
@@ -351,26 +299,19 @@ class Turn:
             if name not in self._sources:
                 continue  # a metric that was removed together with its source
             plan, one = self._sources[name], news.get(name, SourceNews())
-            mark = self._source_watermark(name, one, now)
+            mark = self._partitions[name].watermark(one, now)
             if mark is not None:
                 marks.append(max(mark, self._watermarks[name] or mark))
                 continue
-            given_up = one.failing is not None and self._given_up(plan, one, now)
+            given_up = one.failing is not None and self._partitions[name].given_up(one, now)
             if not given_up and (one.failing is not None or not one.caught_up):
                 return None, False
             incomplete = incomplete or given_up
-            if self._partitions[name]:
+            if self._partitions[name].known:
                 quiet.append(now - round((plan.idle_after + plan.disorder) * 1e6))
         if marks:
             return min(marks), incomplete
         return min(quiet, default=None), incomplete
-
-    def _given_up(self, plan: SourcePlan, news: SourceNews, now: int) -> bool:
-        """Whether a failing source has been waited for long enough."""
-        partitions = self._partitions[plan.name]
-        if not partitions:
-            return news.failing is not None and news.failing > plan.max_hold
-        return all(self._idle(plan, name, news, now) for name in partitions)
 
     def _has_early(self, delivery: Delivery) -> bool:
         return any(self._early.get(delivery.name, {}).values())
@@ -391,7 +332,7 @@ class Turn:
 
     # -- upkeep -------------------------------------------------------------------------------------------
 
-    def _care(self) -> None:
+    def _care(self, news: Mapping[str, SourceNews]) -> None:
         now = self._clock.monotonic()
         if now - self._caps_at >= _CAPS_INTERVAL:
             self._caps_at = now
@@ -401,6 +342,15 @@ class Turn:
         if now - self._members_at >= _MEMBERS_INTERVAL:
             self._members_at = now
             self._estimate_biggest()
+        if now - self._forgot_at >= _FORGET_INTERVAL:
+            self._forgot_at = now
+            self._forget_partitions(news)
+
+    def _forget_partitions(self, news: Mapping[str, SourceNews]) -> None:
+        """Give up what is known of writers that went away."""
+        lateness = max((one.lateness for one in self.metrics), default=0)
+        for name, one in news.items():
+            self._state.positions.forget_partitions(name, self._partitions[name].forget(one, lateness))
 
     def _estimate_biggest(self) -> None:
         """Keep the members of all sets within their budget; rolling sets and arrivals stay exact."""

@@ -131,6 +131,12 @@ class Positions:
             (source, partition, newest, active),
         )
 
+    def forget_partitions(self, source: str, partitions: Iterable[str]) -> None:
+        """Partitions that are gone; the source's watermark stays."""
+        self._connection.executemany(
+            "delete from partitions where source = ? and partition = ?", [(source, one) for one in partitions]
+        )
+
     def watermark(self, source: str) -> int | None:
         """The stored watermark of a source in us; None before its first record."""
         row = self._connection.execute("select watermark from sources where name = ?", (source,)).fetchone()
