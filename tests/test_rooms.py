@@ -14,6 +14,7 @@ COMPONENTS = ("sources", "formats", "enrichers", "metrics", "state", "sinks")
 
 ROOT_MODULES = {
     "arrow",
+    "clocks",
     "crowd",
     "errors",
     "eventtime",

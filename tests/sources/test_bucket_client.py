@@ -12,6 +12,8 @@ import pytest
 from pegel.secret import Secret
 from pegel.sources.bucket import Changed, Missing, Refused, StoreError
 from pegel.sources.bucket.client import Address, Bucket
+from pegel.sources.bucket.layout import Layout
+from pegel.sources.bucket.probing import Probe
 from pegel.sources.bucket.pump import Pump
 from pegel.sources.bucket.signing import Credentials, signed
 from pegel.sources.bucket.wire import Trust
@@ -285,3 +287,32 @@ def test_link_local_addresses_are_refused() -> None:
 def test_the_bucket_is_in_the_host_where_that_is_the_style() -> None:
     address = Address("https://s3.example.net:8443", "logs", "r", "virtual")
     assert (address.server, address.root) == ("https://logs.s3.example.net:8443", "")
+
+
+def listing(*items: str) -> bytes:
+    return f"{BEGIN}<IsTruncated>false</IsTruncated>{''.join(items)}</ListBucketResult>".encode()
+
+
+def test_a_probe_says_that_the_clocks_differ(clients: list[Client]) -> None:
+    """At fifteen minutes the server would refuse everything; before that objects are looked for in a wrong hour."""
+    one = client(clients, reply("200 OK", listing(), "Date: Tue, 03 Mar 2026 11:50:00 GMT"))
+    said = one.do(Probe(one.bucket, Layout("p/"), "", deletes=False).run(NOON))
+    url = one.server.url
+    assert said == [f"the clock of this machine is 600 s ahead of that of {url}; let both follow NTP"]
+
+
+def test_a_probe_says_it_too_where_the_server_refuses_because_of_it(clients: list[Client]) -> None:
+    refusal = fault("403 Forbidden", "RequestTimeTooSkewed").replace(
+        b"\r\n", b"\r\nDate: Tue, 03 Mar 2026 10:00:00 GMT\r\n", 1
+    )
+    one = client(clients, refusal)
+    found = one.do(Probe(one.bucket, Layout("p/"), "", deletes=False).run(NOON))
+    assert [text.partition("; ")[0] for text in found] == [
+        f"{one.server.url}: listing the bucket logs failed with 403 RequestTimeTooSkewed",
+        f"the clock of this machine is 7200 s ahead of that of {one.server.url}",
+    ]
+
+
+def test_a_probe_finds_nothing_wrong_where_the_clocks_agree(clients: list[Client]) -> None:
+    one = client(clients, reply("200 OK", listing(), "Date: Tue, 03 Mar 2026 12:00:20 GMT"))
+    assert one.do(Probe(one.bucket, Layout("p/"), "", deletes=False).run(NOON)) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pegel.sinks.clocks import moment
+from pegel.clocks import moment
 from pegel.sinks.posting import Reply
 from pegel.sinks.safe_text import clean
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
+from pegel import clocks
 from pegel.errors import Permanent, Retryable
 from pegel.secret import Secret
-from pegel.sinks import Point, Sink, clocks
+from pegel.sinks import Point, Sink
 from pegel.sinks.halving import Refusal, faults_of, refused_rows
 from pegel.sinks.influx import lines
 from pegel.sinks.influx_answers import refusal, trouble
@@ -131,7 +132,7 @@ class Influxdb2(Sink):
             reply = self._post(poster, _NOTHING)
             if reply.status != 204:
                 found.append(str(self._trouble(reply)))
-            apart = clocks.complaint(reply, self._wall(), self.url)
+            apart = clocks.complaint(reply.headers.get("date", ""), self._wall(), self.url)
             found += [apart] if apart else []
         except Retryable as error:
             found.append(str(error))

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from pegel import clocks
 from pegel.errors import Permanent, Retryable
 from pegel.secret import Secret
-from pegel.sinks import Point, Sampling, Sink, clocks
+from pegel.sinks import Point, Sampling, Sink
 from pegel.sinks.halving import Refusal, faults_of, refused_rows
 from pegel.sinks.posting import Poster, Reply, Trust, split_url
 from pegel.sinks.receiver import doubts
@@ -208,7 +209,7 @@ class RemoteWrite(Sink):
         try:
             reply = self._post(poster, b"", "1.0")
             if is_stored(reply):
-                apart = clocks.complaint(reply, self._wall(), self.url)
+                apart = clocks.complaint(reply.headers.get("date", ""), self._wall(), self.url)
                 found += [apart] if apart else []
                 found += doubts(poster, self._path, self._who(), self.out_of_order_window)
             else:

@@ -83,6 +83,11 @@ class Bucket:
         self._url_encoded = False
         self.said_time = ""
 
+    @property
+    def server(self) -> str:
+        """Scheme, host and port of the requests."""
+        return self._wire.place
+
     async def list(self, prefix: str, after: str, token: str) -> Page:
         query = {"list-type": "2", "prefix": prefix}
         if token:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 
+from pegel import clocks
 from pegel.sources.bucket import Found, Missing, StoreError
 from pegel.sources.bucket.client import Bucket
 from pegel.sources.bucket.layout import Layout
-
-_GREATEST_SKEW = 30.0
-"""Seconds."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +70,5 @@ class Probe:
         return []
 
     def _clocks(self, now: float) -> list[str]:
-        try:
-            ahead = now - parsedate_to_datetime(self.bucket.said_time).timestamp()
-        except ValueError:
-            return []
-        if abs(ahead) <= _GREATEST_SKEW:
-            return []
-        which = "ahead of" if ahead > 0 else "behind"
-        return [f"the clock of this machine is {abs(ahead):.0f} s {which} the server's; let both follow NTP"]
+        apart = clocks.complaint(self.bucket.said_time, now, self.bucket.server)
+        return [] if apart is None else [apart]
