@@ -340,6 +340,14 @@ def test_a_number_and_a_row_of_a_table_are_those_of_the_log(filled: Prometheus, 
     assert sorted(found.values()) == pytest.approx(sorted(expected.values())[-20 if most else 0 :], rel=1e-6)
 
 
+@pytest.mark.parametrize("ago", [0, 100, 200, 299, 301, 540, 1000, 3600, 20_000])
+def test_how_long_ago_a_log_ended_is_said_to_the_second(filled: Prometheus, ago: int) -> None:
+    """Its counters go on for a quarter of an hour, as if nothing were wrong."""
+    last = max(at for samples in WRITTEN.gauge("time_to_first_byte_ms").values() for at, _ in samples)
+    look = replace(LOOK, begin=last + ago - 3600, end=last + ago)
+    assert said(ask(filled, EVERY["Is data arriving?"], look)) == {"": ago}
+
+
 @pytest.mark.parametrize("which", OWN)
 def test_what_runners_of_the_cdn_say_is_shown_whichever_way_it_comes(filled: Prometheus, which: str) -> None:
     """One is fetched, the other writes by itself; a runner of another job has nothing to do with it."""
@@ -443,4 +451,6 @@ def test_runners_and_back_fills_add_up(prometheus: StartPrometheus) -> None:
     assert [one.value for one in found["Requests now"]] == [1 + 2 + 3]
     assert [one.value for one in found["Active viewers now"]] == [1 + 2 + 3]
     assert [one.value for one in found["Hit ratio now"]] == [1]
-    assert [one.value for one in found["Time to the first byte by location"]] == [20]
+    assert [one.value for one in found["Time to the first byte by location"]] == [
+        pytest.approx((1 * 10 + 2 * 20 + 3 * 30) / (1 + 2 + 3))
+    ]

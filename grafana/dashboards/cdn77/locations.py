@@ -19,7 +19,6 @@ from dashboards.columns import merged, texts
 from dashboards.model import Override, Row
 from dashboards.panels import table, timeseries
 
-_EACH = "stream_name, cdn_id, cache_status, pop"
 LEADING = f"topk(10, {delivered('requests', by='pop', width=CHOSEN, at=' @ end()')})"
 """The same ten all along a chart."""
 WEIGHED = (
@@ -29,10 +28,10 @@ WEIGHED = (
 
 
 def first_byte(by: str, width: str = RECENT) -> str:
-    """The time to the first byte, out of means and the requests behind them."""
-    means = f"avg by ({_EACH}) (avg_over_time(cdn77_time_to_first_byte_ms{{{DELIVERED}}}[{width}]))"
-    weights = f"sum by ({_EACH}) ({growth('requests', width=width)})"
-    return f"sum by ({by}) ({means} * {weights}) / (sum by ({by}) ({weights} and {means}) > 0)"
+    """The time to the first byte, out of means and the requests behind them: both have the same labels."""
+    means = f"avg_over_time(cdn77_time_to_first_byte_ms{{{DELIVERED}}}[{width}])"
+    requests = growth("requests", width=width)
+    return f"sum by ({by}) ({means} * {requests}) / (sum by ({by}) ({requests} and {means}) > 0)"
 
 
 LOCATIONS = Row(
@@ -46,6 +45,7 @@ LOCATIONS = Row(
             no_value=NOTHING,
             minimum=0,
             height=11,
+            max_points=150,
         ),
         table(
             title="Locations",
