@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from doubles import FakeClock, Keeping, Words, metric, settle
+from pegel.formats import Format
 from pegel.metrics.definition import Metric
 from pegel.pipeline import Runner
 from pegel.plan import Plan, RunnerSettings, SinkPlan, SourcePlan, TimeOptions
@@ -44,6 +45,7 @@ class ObjectHouse:
     options: dict[str, Any] = field(default_factory=dict)
     change: Callable[[SourcePlan], SourcePlan] = lambda plan: plan
     connect: Connect = connect
+    format: Format = field(default_factory=Words)
 
     def put(self, sequence: int, data: bytes, *, after: float = 0.0, writer: str = "a") -> str:
         """Store an object of the hour after noon, written so many seconds after it; returns its key."""
@@ -52,16 +54,15 @@ class ObjectHouse:
         return name
 
     def plan(self) -> Plan:
-        words = Words()
         plan = SourcePlan(
             name="log",
             source=source(self.bucket, **self.options),
-            format=words,
+            format=self.format,
             time=TimeOptions(column="second", format=["unix"]),
             private=frozenset({"user"}),
             disorder=Duration(90.0),
             idle_after=Duration(300.0),
-            columns=words.columns(),
+            columns=self.format.columns(),
         )
         settings = RunnerSettings(state=self.directory / "state")
         sinks = [SinkPlan(name="kept", type="keeping", sink=self.sink, early_interval=Duration(0.0))]

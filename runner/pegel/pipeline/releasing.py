@@ -75,10 +75,10 @@ class Releases:
         if source not in self._sources:
             return
         chunk = one.chunk
-        for position in chunk.positions:
-            if position.removed or position.forget:
-                self._state.touched.forget(source, position.stream)
-        if chunk.stream:
+        gone = {position.stream for position in chunk.positions if position.removed or position.forget}
+        for stream in gone:
+            self._state.touched.forget(source, stream)
+        if chunk.stream and chunk.stream not in gone:
             self._state.touched.note(source, chunk.stream, one.oldest, one.newest, self.turn, done=_is_done(chunk))
 
     def look(self, metrics: Sequence[LiveMetric]) -> None:

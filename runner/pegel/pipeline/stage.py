@@ -54,6 +54,7 @@ class Chunk:
         bound: Event time in us that the watermark does not pass with these records.
         written: Wall clock in us when the bytes were written, where the source knows it.
         stream: Of the first record.
+        offset: Of the first record, in that stream.
         made: What another machine has found in the records, in the place of a block.
         partials: What it made of them and of the chunks before that are joined to this one, packed.
         joined: It is folded and committed together with the chunk that follows.
@@ -71,6 +72,7 @@ class Chunk:
     bound: int | None = None
     written: int | None = None
     stream: str = ""
+    offset: int = 0
     made: Made | None = None
     partials: bytes = b""
     joined: bool = False
@@ -126,6 +128,7 @@ def chunk(source: str, piece: Piece, frames: Frames, positions: Sequence[Positio
         bound=piece.bound,
         written=piece.written,
         stream=piece.stream,
+        offset=piece.offset,
         made=piece.made,
         partials=piece.partials,
         joined=piece.joined,

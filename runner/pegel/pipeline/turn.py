@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pegel.metrics.partials import Partials
+from pegel.pipeline.barren import Barren
 from pegel.pipeline.delivery import Delivery, Outcome, Own
 from pegel.pipeline.growth import Closed, lasts
 from pegel.pipeline.live import LiveMetric
 from pegel.pipeline.partitions import Partitions, SourceNews
 from pegel.pipeline.releasing import Releases
+from pegel.pipeline.restoring import Replay
 from pegel.pipeline.sampling import SampledDelivery
 from pegel.pipeline.stage import Counted, Folded
 from pegel.plan import SourcePlan, takes
@@ -76,7 +78,9 @@ class Turn:
         self._members_at = float("-inf")
         self._forgot_at = float("-inf")
         self.blocked = any(delivery.must_hold() for delivery in deliveries)
+        self._replay = Replay(state, self._sources)
         self.releases = Releases(state, clock, sources, deliveries)
+        self._barren = Barren()
         self._watchers: list[Callable[[Sequence[Point]], object]] = []
         self.figures = Figures()
 
@@ -133,6 +137,7 @@ class Turn:
                 delivery.settle(outcomes.get(delivery.name, ()))
             for source, what, count in noticed:
                 self._state.count("noticed_total", count, source=source, what=what)
+                self._replay.note(source, what)
             points, totals = self._close(news, now, close_all=close_all)
             for delivery in self._deliveries:
                 delivery.put_closed(points, totals)
@@ -178,6 +183,7 @@ class Turn:
         self._tell_first_time(plan, folded)
         for one in folded.chunks:
             chunk = one.chunk
+            chunk.positions = self._barren.settle(plan, one)
             self._state.positions.move(plan.name, chunk.positions)
             self.releases.note(plan.name, one)
             limits = [limit for limit in (chunk.read_at, chunk.bound, chunk.written) if limit is not None]
@@ -246,12 +252,9 @@ class Turn:
                 self._state.positions.raise_watermark(name, mark)
         points: list[Point] = []
         totals: list[Point] = []
-        for metric in self.metrics:
-            watermark, incomplete = self._metric_watermark(metric, news, now)
-            if close_all:
-                watermark = metric.end_of_all(watermark)
-            if watermark is None:
-                watermark = metric.standing.watermark
+        marks = [(metric, *self._new_watermark(metric, news, now, close_all=close_all)) for metric in self.metrics]
+        self._replay.look([(metric, watermark) for metric, watermark, _ in marks])
+        for metric, watermark, incomplete in marks:
             if watermark is not None:
                 closed, grown = self._close_metric(metric, watermark, incomplete=incomplete)
                 points, totals = points + closed, totals + grown
@@ -260,6 +263,15 @@ class Turn:
             self._state.windows.drop(metric.id)
             self.metrics.remove(metric)
         return points, totals
+
+    def _new_watermark(
+        self, metric: LiveMetric, news: Mapping[str, SourceNews], now: int, *, close_all: bool
+    ) -> tuple[int | None, bool]:
+        """Up to where windows of a metric close in this turn, and whether that is so because a source failed."""
+        watermark, incomplete = self._metric_watermark(metric, news, now)
+        if close_all:
+            watermark = metric.end_of_all(watermark)
+        return metric.standing.watermark if watermark is None else watermark, incomplete
 
     def _close_metric(
         self, metric: LiveMetric, watermark: int, *, incomplete: bool = False

@@ -273,6 +273,9 @@ class Source(ABC):
     """Pieces say when they were written, and come in that order, whatever their partition. So one of which nothing
     is unread, and nothing was written for `idle_after`, is idle, also while the past is read."""
 
+    losses: ClassVar[frozenset[str]] = frozenset()
+    """Which of the counts of its status say that something is gone that was there, and perhaps was read once."""
+
     shared: ClassVar[Sequence[str]] = ()
     """Options that have to be the same on another machine that reads parcels of it; none where there are no parcels."""
 
@@ -357,6 +360,18 @@ class Source(ABC):
         together with the numbers made from those bytes; a source that restarts from them offers exactly
         the bytes behind `count`.
         """
+
+    def put_off(self, position: Position, reason: str) -> Position:  # noqa: ARG002 (a log is what it is)
+        """A stream has ended, and nothing of it counted: what is stored in the place of its last position.
+
+        Asked in the commit that has it, on the thread of the turn, perhaps more than once; a source that puts it
+        aside takes note of that with its next `poll`.
+
+        Args:
+            position: The last one, which says `done`.
+            reason: What was in the stream, as a sentence.
+        """
+        return position
 
     @abstractmethod
     def exhausted(self) -> bool:

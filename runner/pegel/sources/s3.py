@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -119,6 +119,7 @@ class S3(Source):
     """
 
     guarantee = "replayable"
+    losses = frozenset({"lost_objects", "vanished_objects"})
     disorder = Duration(90.0)
     idle_after = Duration(300.0)
     ordered = True
@@ -192,6 +193,7 @@ class S3(Source):
         self._read_trouble = ""
         self._failures = 0
         self._read_at = float("-inf")
+        self._put_off: deque[Position] = deque()
         self._fetcher.add(sorted(self._ledger.unread(), key=lambda one: one.order))
 
     def _connected(self, clock: Clock) -> Store:
@@ -238,7 +240,13 @@ class S3(Source):
     def span(self) -> tuple[int, int] | None:
         return None if self._part is None else self._part.span
 
+    def put_off(self, position: Position, reason: str) -> Position:
+        aside = self._ledger.put_off(position, reason, self._tries)
+        self._put_off.append(aside)
+        return aside
+
     def put_aside(self) -> Sequence[str]:
+        self._take_aside()
         return [f"{key}: {reason}" for key, reason in self._ledger.aside()]
 
     def reads(self, partition: str) -> bool:
@@ -246,6 +254,7 @@ class S3(Source):
 
     def learn(self, progress: Progress) -> None:
         self._watermark = progress.watermark
+        self._take_aside()
         if progress.tries > self._tries:
             self._tries = progress.tries
             again = self._ledger.retry(progress.tries)
@@ -281,8 +290,13 @@ class S3(Source):
         """Whether anything is on its way."""
         return self._looking is not None or self._fetcher.busy or self._away.busy or self._remover.busy
 
+    def _take_aside(self) -> None:
+        while self._put_off:
+            self._ledger.take_aside(self._put_off.popleft())
+
     def _work(self, seconds: float) -> None:
         """Let requests go on, and begin others."""
+        self._take_aside()
         self._begin_to_look()
         self._ask()
         if self._waits:

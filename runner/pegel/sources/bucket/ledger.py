@@ -193,6 +193,20 @@ class Ledger:
         self._note(entry)
         self._counts["quarantined_objects"] += 1
 
+    def put_off(self, position: Position, reason: str, tries: int) -> Position:
+        """The row of an object that was read to its end, and of which nothing counted; pure."""
+        cursor = {**position.cursor, "fate": QUARANTINED + reason, "tries": tries}
+        return replace(position, offset=0, cursor=cursor, removed=True)
+
+    def take_aside(self, position: Position) -> None:
+        """Know of an object that was put aside in a commit."""
+        key = self.key(position.stream)
+        if key in self._entries:
+            return
+        self._versions.pop(key, None)
+        self._restore(position)
+        self._counts["quarantined_objects"] += 1
+
     def release(self, entries: Iterable[Entry]) -> None:
         """Forget objects that vanished before anything of them counted; a later listing decides about them anew."""
         for entry in entries:
