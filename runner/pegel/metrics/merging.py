@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from pegel.metrics.algebra import Values
-from pegel.metrics.partials import Labels, Members, Pane, Partials, Scalar
+from pegel.metrics.partials import Labels, Members, Pane, Partials, Row, Scalar
 from pegel.metrics.program import Column
 
 
@@ -40,23 +39,30 @@ def gather(columns: Sequence[Column], parts: Iterable[Partials]) -> Partials:
 
     For a state that merges those itself.
     """
-    rows: dict[tuple[int, Labels], tuple[int, int, Values]] = {}
+    panes: dict[int, dict[Labels, Row]] = {}
     result, unusable = Partials(), Counter[str]()
     for part in parts:
-        for pane, labels, records, earliest, scalars in part.rows:
-            key = (pane, labels)
-            known = rows.get(key)
-            if known is None:
-                rows[key] = records, earliest, scalars
-            else:
-                count, first, held = known
-                rows[key] = count + records, min(first, earliest), merge_scalars(columns, held, scalars)
+        for row in part.rows:
+            pane, labels = row[0], row[1]
+            rows = panes.get(pane)
+            if rows is None:
+                rows = panes[pane] = {}
+            known = rows.setdefault(labels, row)
+            if known is not row:
+                rows[labels] = _merged(columns, known, row)
         result.sets += part.sets
         result.buckets += part.buckets
         unusable.update(part.unusable)
-    result.rows = [(*key, *row) for key, row in rows.items()]
+    result.rows = [row for rows in panes.values() for row in rows.values()]
     result.unusable = dict(unusable)
     return result
+
+
+def _merged(columns: Sequence[Column], one: Row, other: Row) -> Row:
+    pane, labels, records, earliest, scalars = one
+    if columns:
+        scalars = merge_scalars(columns, scalars, other[4])
+    return pane, labels, records + other[2], min(earliest, other[3]), scalars
 
 
 def combine(columns: Sequence[Column], panes: Sequence[Pane], empty: Pane) -> Pane:

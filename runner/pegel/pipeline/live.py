@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from operator import itemgetter
 from typing import Any
 
 from pegel.metrics.compiled import CompiledMetric
 from pegel.metrics.definition import ALONE, Metric
-from pegel.metrics.partials import Pane, Partials
+from pegel.metrics.partials import Pane, Partials, Row
 from pegel.pipeline.news import News
 from pegel.sinks import Histogram, Kind, Point, Value
 from pegel.state import State, claims
@@ -25,9 +24,9 @@ from pegel.state.windows import TOTAL, PaneRow
 NEVER = TOTAL + 1
 """Before every pane, behind the totals."""
 
-_BY_TIME = itemgetter(3, 1)
-"""Order of a fold's rows: series are admitted by the time of their first record, then by their labels."""
-
+Panes = dict[int, list[Row]]
+Places = Mapping[tuple[str, ...], int]
+"""Series by label values."""
 
 Sets = dict[tuple[int, int, int], dict[int, list[Hashes]]]
 """Members by (pane, epoch, part) and series."""
@@ -112,10 +111,16 @@ class LiveMetric:
         self._known_labels: dict[tuple[str, tuple[str, ...]], tuple[tuple[str, str], ...]] = {}
         self._foreign: Sequence[claims.Span] = ()
         self._first: int | None = state.meta(claims.first_key(self.metric.name))
+        self.behind: int | None = state.meta(self.behind_key(self.id))
         self.fresh: dict[int, set[int]] = defaultdict(set)
         self.corrected: dict[int, set[int]] = defaultdict(set)
         self.heed_claims()
         self._mark_open_windows()
+
+    @staticmethod
+    def behind_key(metric: int | str) -> str:
+        """The fact that a definition is read again after a restore: up to when, in us."""
+        return f"behind:{metric}"
 
     def heed_claims(self) -> None:
         """Know whose windows are not ours: that may change at any time, by another process."""
@@ -138,36 +143,53 @@ class LiveMetric:
         merged = Merged()
         self.heed_claims()
         horizon = self._horizon()
-        closed = self.closed_before()
-        places: dict[tuple[str, ...], int] = {}
-        rows: list[tuple[Any, ...]] = []
-        totals: list[tuple[Any, ...]] = []
-        extra = (0,) * len(self.compiled.arrivals)
-        taken = {pane: self._ours(pane) for pane in {row[0] for row in partials.rows}}
-        for pane, labels, records, earliest, scalars in sorted(partials.rows, key=_BY_TIME):
-            if not taken[pane]:
-                merged.foreign += records if claims.is_in(self._foreign, pane) else 0
-                continue
-            if pane < horizon:
-                merged.too_late += records
-                continue
-            series = places.get(labels)
-            if series is None:
-                series = places[labels] = self.state.series.admit(self.id, labels, earliest, self.limits)
-            late = pane < closed
-            if late:
-                merged.late += records
-                self._owe(labels)
-            (self.corrected if late else self.fresh)[pane].add(series)
-            rows.append((pane, series, records, int(late), *scalars, *extra))
-            if self.cumulative:
-                totals.append((TOTAL, self._total_series(labels, earliest, series), records, 0, *scalars, *extra))
-        self._note_first(sorted({row[0] for row in rows}))
+        panes = self._counted(partials, horizon, merged)
+        places = self.state.series.admit_all(self.id, _first_times(panes), self.limits)
+        rows = [row for pane, found in panes.items() for row in self._rows(pane, found, places, merged)]
+        self._note_first(sorted(panes))
         self.state.windows.merge(self.id, rows)
-        self.state.windows.merge((self.heir or self).id, totals)
+        if self.cumulative:
+            self._merge_totals(panes, places)
         self._merge_buckets(partials, places, horizon)
         self._merge_sets(partials, places, horizon)
         return merged
+
+    def _counted(self, partials: Partials, horizon: int, merged: Merged) -> Panes:
+        """The rows of a fold whose windows are ours and still take records, by pane."""
+        panes: Panes = {}
+        for row in partials.rows:
+            panes.setdefault(row[0], []).append(row)
+        for pane in list(panes):
+            if not self._ours(pane):
+                rows = panes.pop(pane)
+                merged.foreign += _records(rows) if claims.is_in(self._foreign, pane) else 0
+            elif pane < horizon:
+                merged.too_late += _records(panes.pop(pane))
+        return panes
+
+    def _rows(self, pane: int, rows: Sequence[Row], places: Places, merged: Merged) -> list[tuple[Any, ...]]:
+        """What is merged into a pane of the state."""
+        late = int(pane < self.closed_before())
+        if late:
+            merged.late += _records(rows)
+            for row in rows:
+                self._owe(row[1])
+        (self.corrected if late else self.fresh)[pane].update([places[row[1]] for row in rows])
+        extra = (0,) * len(self.compiled.arrivals)
+        return [(pane, places[labels], records, late, *scalars, *extra) for _, labels, records, _, scalars in rows]
+
+    def _merge_totals(self, panes: Panes, places: Places) -> None:
+        """Add to what every series has counted since it exists: the heir's, once there is one."""
+        owner = self.heir or self
+        if self.heir is not None:
+            places = self.state.series.admit_all(self.heir.id, _first_times(panes), self.heir.limits)
+        extra = (0,) * len(self.compiled.arrivals)
+        totals = [
+            (TOTAL, places[labels], records, 0, *scalars, *extra)
+            for rows in panes.values()
+            for _, labels, records, _, scalars in rows
+        ]
+        self.state.windows.merge(owner.id, totals)
 
     def _note_first(self, panes: Iterable[int]) -> None:
         """Remember for ever which window was the first that is shown: what is before it may be back-filled."""
@@ -199,7 +221,7 @@ class LiveMetric:
             return False
         return (standing.since is None or pane >= standing.since) and (standing.until is None or pane < standing.until)
 
-    def _merge_buckets(self, partials: Partials, places: Mapping[tuple[str, ...], int], horizon: int) -> None:
+    def _merge_buckets(self, partials: Partials, places: Places, horizon: int) -> None:
         rows, totals = [], []
         for part, pane, labels, bucket, count in partials.buckets:
             if pane >= horizon and self._ours(pane):
@@ -210,7 +232,7 @@ class LiveMetric:
             self.state.windows.merge_buckets(self.id, rows)
             self.state.windows.merge_buckets((self.heir or self).id, totals)
 
-    def _merge_sets(self, partials: Partials, places: Mapping[tuple[str, ...], int], horizon: int) -> None:
+    def _merge_sets(self, partials: Partials, places: Places, horizon: int) -> None:
         """Sets of the same series become one: that of `__other__` has the members of many label sets."""
         found: Sets = defaultdict(lambda: defaultdict(list))
         for part, pane, epoch, labels, members in partials.sets:
@@ -366,10 +388,11 @@ class LiveMetric:
     def snapshot(self) -> list[Point]:
         """The newest point of every series.
 
-        Counters and histograms since the beginning, gauges of the newest of the last 5 closed windows.
+        Counters and histograms since the beginning, gauges of the newest of the last 5 closed windows. While it is
+        read again after a restore it has no totals, for they are lower than those that were shown before.
         """
         newest = self._gauges() if not self.cumulative or set(self.kinds.values()) != {"counter"} else {}
-        totals = self._totals() if self.cumulative else {}
+        totals = self._totals() if self.cumulative and self.behind is None else {}
         points: list[Point] = []
         for series in sorted(newest.keys() | totals.keys()):
             row, values = newest.get(series, (None, {}))
@@ -487,3 +510,18 @@ def _as_shown(metric: Metric, shown: Metric) -> Shown:
         return Shown(shown, {name: name for name in shown.values}, kinds)
     (name,) = [name for name, value in metric.values.items() if value.metric == shown.name]
     return Shown(shown, {name: ALONE}, kinds)
+
+
+def _first_times(panes: Panes) -> dict[tuple[str, ...], int]:
+    """The time of the first record of every label set."""
+    times: dict[tuple[str, ...], int] = {}
+    for rows in panes.values():
+        for _, labels, _, earliest, _ in rows:
+            known = times.get(labels)
+            if known is None or earliest < known:
+                times[labels] = earliest
+    return times
+
+
+def _records(rows: Sequence[Row]) -> int:
+    return sum(row[2] for row in rows)
