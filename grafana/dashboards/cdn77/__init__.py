@@ -7,7 +7,7 @@ runner has series of its own, and each back-fill; everything here is a sum over 
 
 from __future__ import annotations
 
-from dashboards.model import PROMETHEUS_MINUTES, Json, Target
+from dashboards.model import PROMETHEUS_MINUTES, Json, Override, Target
 from dashboards.panels import promql
 
 NOTHING = "No data: is a runner with the preset cdn77 up, and does it write to this Prometheus? `pegel status` says it."
@@ -22,6 +22,12 @@ DELIVERED = f'{STREAMS}, cdn_id=~"$cdn_id"'
 RECENT = "$__rate_interval"
 CHOSEN = "$__range"
 
+COLUMNS = [
+    Override("Bytes", {"unit": "decbytes", "decimals": 1}),
+    Override("Hit ratio", {"unit": "percentunit", "decimals": 1}),
+    Override("5xx", {"unit": "percentunit", "decimals": 2}),
+]
+"""How the columns that tables have in common are read."""
 TWENTY: dict[str, Json] = {"id": "limit", "options": {"limitField": 20}}
 """The first rows of a table. Choosing them in each of its queries would read everything twice."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dashboards.cdn77 import (
     CHOSEN,
+    COLUMNS,
     DELIVERED,
     NOTHING,
     RECENT,
@@ -65,9 +66,7 @@ LOCATIONS = Row(
             decimals=0,
             overrides=[
                 texts("Location"),
-                Override("Bytes", {"unit": "decbytes", "decimals": 1}),
-                Override("Hit ratio", {"unit": "percentunit", "decimals": 1}),
-                Override("5xx", {"unit": "percentunit", "decimals": 2}),
+                *COLUMNS,
                 Override("First byte", {"unit": "ms", "decimals": 0}),
             ],
             transformations=[

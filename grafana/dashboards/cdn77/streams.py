@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.cdn77 import CHOSEN, NOTHING, SERVER_ERRORS, TWENTY, active, asked, delivered, errors, hits
+from dashboards.cdn77 import CHOSEN, COLUMNS, NOTHING, SERVER_ERRORS, TWENTY, active, asked, delivered, errors, hits
 from dashboards.columns import merged, texts
 from dashboards.model import Link, Override, Row
 from dashboards.panels import table, timeseries
@@ -35,9 +35,7 @@ STREAMS = Row(
             overrides=[
                 texts("Stream"),
                 Override("Stream", {"custom.width": 290}, [ALONE]),
-                Override("Bytes", {"unit": "decbytes", "decimals": 1}),
-                Override("Hit ratio", {"unit": "percentunit", "decimals": 1}),
-                Override("5xx", {"unit": "percentunit", "decimals": 2}),
+                *COLUMNS,
             ],
             transformations=[
                 *merged({"stream_name": "Stream"}, ["Bytes", "Requests", "Viewers", "Hit ratio", "5xx"], "Bytes"),
