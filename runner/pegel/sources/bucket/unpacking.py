@@ -41,7 +41,6 @@ class Content:
         self._piece = piece
         self._inflater: Inflater | None = None
         self._begun = False
-        self._looked = False
         self._place = 0
         self._ready: deque[bytes] = deque()
         self._size = 0
@@ -80,9 +79,6 @@ class Content:
         if not data:
             self.ended = True
             return
-        if not self._looked and data[:64].lstrip().lower().startswith(_PAGES):
-            raise DamagedError("it is a web page")
-        self._looked = True
         skipped = min(self._skip, len(data))
         self._skip -= skipped
         rest = data[skipped:] if skipped else data
