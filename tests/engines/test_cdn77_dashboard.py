@@ -103,7 +103,7 @@ OWN = {
     "Rows that came late, per minute B": {f"{who}: too late": 15 for who in RUNNERS},
     "Lines that are no rows, per minute": {f"{who}: not_json": 120 for who in RUNNERS},
     "Noticed about objects, per minute": {f"{who}: quarantined_objects": 180 for who in RUNNERS},
-    "Values that came too late for Prometheus, per minute": {f"{who}: prometheus": 240 for who in RUNNERS},
+    "Values that Prometheus cannot take, per minute": {f"{who}: prometheus": 240 for who in RUNNERS},
 }
 """At the end."""
 MOMENTS = sorted(name for name in EVERY if name.startswith("@"))

@@ -74,9 +74,9 @@ COMPLETE = Row(
             'what=~".*objects.*"',
         ),
         grown(
-            "Values that came too late for Prometheus, per minute",
-            "After an outage longer than its out-of-order window: means and numbers of viewers of that time. Totals "
-            "are in the next sample, in one step.",
+            "Values that Prometheus cannot take, per minute",
+            "Means and numbers of viewers of minutes that late rows corrected after they were written, or that an "
+            "outage kept for longer than the out-of-order window. Totals are in the next sample.",
             "pegel_missed_total",
             "sink",
         ),
