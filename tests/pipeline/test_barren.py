@@ -12,7 +12,7 @@ from pegel.pipeline import Runner
 from pegel.units import Size
 from pipeline.objects import ObjectHouse, records
 from sources.bucket_driving import key
-from sources.fake_bucket import NOON
+from sources.fake_bucket import NOON, Stored
 
 FUTURE = 100_000
 OBJECT = key(12, 1)
@@ -58,6 +58,19 @@ def test_one_record_is_enough_to_be_counted_as_it_is(house: ObjectHouse) -> None
     runner.close()
 
 
+def test_an_end_that_comes_alone_is_one(house: ObjectHouse) -> None:
+    """All bytes were used up before anybody knew that they were the last ones; the end comes with what is next."""
+    house.options |= {"piece_size": 100, "part_size": 100}
+    line = records((FUTURE, "k", 1, "u"))
+    house.bucket.objects[OBJECT] = Stored(line.ljust(100, b"\n") * 3, NOON)
+    house.put(2, records((5, "k", 1, "u")))
+    runner = house.runner()
+    house.work(runner)
+    assert cursor(runner)["fate"] == NOTHING + "future 3)"
+    assert "fate" not in cursor(runner, key(12, 2))
+    runner.close()
+
+
 def test_it_is_read_from_its_beginning_when_somebody_asks(house: ObjectHouse) -> None:
     """Its rejects were those of a clock that was wrong, say; in the same life, and in a later one."""
     house.put(1, records((FUTURE, "k", 1, "u")))
@@ -98,6 +111,8 @@ def test_it_is_never_deleted(house: ObjectHouse) -> None:
         house.work(runner, 700.0)
         house.snapshot()
     house.work(runner, 200.0)
+    waiting = [row[0] for row in runner.state.connection.execute("select stream from touched")]
+    assert f"logs/{OBJECT}" not in waiting
     assert OBJECT in house.bucket.objects
     assert key(12, 90) not in house.bucket.objects
     runner.close()

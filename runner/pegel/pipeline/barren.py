@@ -28,19 +28,16 @@ class Barren:
         chunk, key = one.chunk, (plan.name, one.chunk.stream)
         if chunk.stream and chunk.offset == 0:
             self._rejects[key] = Counter()
-        rejects = self._rejects.get(key)
-        if rejects is None:
-            return chunk.positions
-        rejects.update(one.rejects)
-        last = next(
-            (position for position in chunk.positions if position.stream == chunk.stream and position.done), None
-        )
-        if one.records or last is not None:
-            del self._rejects[key]
-        if one.records or last is None or not rejects:
-            return chunk.positions
-        aside = plan.source.put_off(last, _sentence(rejects))
-        return [aside if position is last else position for position in chunk.positions]
+        if one.records:
+            self._rejects.pop(key, None)
+        elif key in self._rejects:
+            self._rejects[key].update(one.rejects)
+        return [self._settled(plan, position) for position in chunk.positions]
+
+    def _settled(self, plan: SourcePlan, position: Position) -> Position:
+        """A position as it is to be stored; the last one of a stream may come with a chunk of another."""
+        rejects = self._rejects.pop((plan.name, position.stream), None) if position.done else None
+        return plan.source.put_off(position, _sentence(rejects)) if rejects else position
 
 
 def _sentence(rejects: Counter[str]) -> str:

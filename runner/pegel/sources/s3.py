@@ -242,7 +242,8 @@ class S3(Source):
 
     def put_off(self, position: Position, reason: str) -> Position:
         aside = self._ledger.put_off(position, reason, self._tries)
-        self._put_off.append(aside)
+        if aside is not position:
+            self._put_off.append(aside)
         return aside
 
     def put_aside(self) -> Sequence[str]:

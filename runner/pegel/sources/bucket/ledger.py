@@ -194,7 +194,12 @@ class Ledger:
         self._counts["quarantined_objects"] += 1
 
     def put_off(self, position: Position, reason: str, tries: int) -> Position:
-        """The row of an object that was read to its end, and of which nothing counted; pure."""
+        """The row of an object that was read to its end, and of which nothing counted; pure.
+
+        One that has a fate already keeps it.
+        """
+        if "fate" in position.cursor:
+            return position
         cursor = {**position.cursor, "fate": QUARANTINED + reason, "tries": tries}
         return replace(position, offset=0, cursor=cursor, removed=True)
 
@@ -274,7 +279,7 @@ def written_at(found: Found) -> int:
     """When an object was written, in us; 0 where the server does not say."""
     try:
         return round(datetime.fromisoformat(found.modified).timestamp() * 1e6)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0
 
 
