@@ -20,6 +20,7 @@ _MOST_SAID = 64 * 1024
 """Bytes of an answer that says what is wrong."""
 
 _CODE = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
+_REGION = re.compile(rb"<Region>([A-Za-z0-9_-]{1,64})</Region>")
 
 Style = Literal["path", "virtual"]
 
@@ -122,7 +123,7 @@ class Bucket:
         if reply.headers.get("etag", "").strip('"') not in ("", etag):
             raise Changed("the object was replaced")
         body = reply.body
-        if len(body) != end - start or (reply.status == 206 and not _begins_at(reply, start)):
+        if len(body) != end - start or not _begins_at(reply, start):
             raise StoreError(f"{self._wire.place} sent another part of an object than was asked for")
         return body
 
@@ -174,9 +175,10 @@ class Bucket:
         said = f"{self._wire.place}: {what} failed with {reply.status}{f' {code}' if code else ''}"
         if code in _ADVICE:
             kind = Refused if code == "SignatureDoesNotMatch" else StoreError
-            return kind(f"{said}; {_ADVICE[code].format(address=self._address)}")
-        if reply.status == 404:
-            return Missing(said)
+            where = _where(reply) if code == "AuthorizationHeaderMalformed" else ""
+            return kind(f"{said}; {_ADVICE[code].format(address=self._address)}{where}")
+        if reply.status == 404:  # a proxy that has lost its server says so, too, and means no object
+            return Missing(said) if code == "NoSuchKey" or not reply.body else StoreError(said)
         if reply.status == 412:
             return Changed(said)
         if reply.status in (401, 403):
@@ -184,7 +186,7 @@ class Bucket:
         if 400 <= reply.status < 500 and reply.status not in (408, 409, 429):
             return Refused(said)
         if 300 <= reply.status < 400:
-            return StoreError(f"{said}; the bucket is elsewhere: correct endpoint or region")
+            return StoreError(f"{said}; the bucket is elsewhere: correct endpoint or region{_where(reply)}")
         return StoreError(said, slow=reply.status in (429, 503))
 
 
@@ -200,10 +202,19 @@ _ADVICE = {
 """What to do, by the code of an error."""
 
 
+def _where(reply: Reply) -> str:
+    """The region that the server names, if it names one."""
+    found = _REGION.search(reply.body[:_MOST_SAID])
+    said = reply.headers.get("x-amz-bucket-region", found[1].decode() if found else "")
+    return f" (the server says {said})" if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", said) else ""
+
+
 def _if_match(etag: str) -> list[tuple[str, str]]:
     """The condition that an object is still the one with the ETag; a listing without ETags cannot have one."""
     return [("if-match", f'"{etag}"')] if etag else []
 
 
 def _begins_at(reply: Reply, start: int) -> bool:
+    if reply.status == 200:
+        return start == 0  # all of it, whatever part was asked for
     return reply.headers.get("content-range", f"bytes {start}-").startswith(f"bytes {start}-")

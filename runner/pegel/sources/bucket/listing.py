@@ -30,6 +30,15 @@ _REPLACED = "\ufffd"
 _ODD = (b"<!", b"<EncodingType>", _REPLACED.encode())
 """What the parser has to look at."""
 
+_MOST_TAGS = 200_000
+"""Tags in a page: ten times those of a thousand objects with all that can be said of them."""
+
+_MOST_FIELDS = 64
+"""Tags of an object that is read by a pattern."""
+
+_MOST_SIZE = 2**50
+"""Bytes; no object is as big."""
+
 _NO_LISTING = "the answer is no listing of objects; is it an S3 server?"
 
 
@@ -48,9 +57,14 @@ def page(body: bytes, *, last_resort: bool = False) -> Page:
         UnreadableError: It is not well-formed, or a key was changed to make it so.
         StoreError: It is no listing.
     """
+    if b"\0" in body or b"<!DOCTYPE" in body or body.count(b"<") > _MOST_TAGS:
+        # entities grow, and two bytes a character would hide them; a tree of a million tags takes a gigabyte
+        raise StoreError(_NO_LISTING)
     found = _plain(body) or _parsed(body, last_resort=last_resort)
     if not _are_tags("".join([one.etag for one in found.objects])):
         raise StoreError("the listing has an object with an ETag that is none")
+    if max((one.size for one in found.objects), default=0) > _MOST_SIZE:
+        raise StoreError("the listing has an object with a size that none has")
     return found
 
 
@@ -69,6 +83,7 @@ def _plain(body: bytes) -> Page | None:
     if more and token is None:
         return None
     objects: list[Found] = []
+    following = ""
     if first >= 0:
         shape = _shape(body[first : body.find(_END, first)])
         said = shape[0].findall(body, first) if shape else []
@@ -78,15 +93,19 @@ def _plain(body: bytes) -> Page | None:
             objects = list(_read(said, shape[1]))
         except ValueError:  # an entity, or a byte that is no UTF-8
             return None
-    return Page(objects, token[1].decode() if more and token else "")
+    try:
+        following = token[1].decode() if more and token else ""
+    except ValueError:
+        return None
+    return Page(objects, following)
 
 
 def _read(said: Iterable[Sequence[bytes]], places: Sequence[int]) -> Iterator[Found]:
     key, etag, size, modified = places
     for one in said:
         name, tag = one[key], one[etag].replace(b"&quot;", b"")
-        if b"&" in name or b"&" in tag:
-            raise ValueError("an entity")
+        if b"&" in name or b"&" in tag or not one[size].isdigit():
+            raise ValueError("an entity, or no number")
         yield Found(name.decode(), tag.decode("ascii").strip('"'), int(one[size]), one[modified].decode("ascii"))
 
 
@@ -94,7 +113,7 @@ def _read(said: Iterable[Sequence[bytes]], places: Sequence[int]) -> Iterator[Fo
 def _pattern(tags: tuple[bytes, ...]) -> tuple[re.Pattern[bytes], tuple[int, ...]] | None:
     """What fits an object with these tags in this order, and where the fields are in it; None if one is missing."""
     order = [tag[1:-1].decode() for tag in tags if tag in _OPENING]
-    if sorted(order) != sorted(_FIELDS):
+    if sorted(order) != sorted(_FIELDS) or len(tags) > _MOST_FIELDS:
         return None
     texts = [rb"([^<]*)" if tag in _OPENING else rb"[^<]*" for tag in tags]
     parts = [re.escape(tag) + text for tag, text in zip(tags, texts, strict=True)]
@@ -107,8 +126,6 @@ def _shape(block: bytes) -> tuple[re.Pattern[bytes], tuple[int, ...]] | None:
 
 
 def _parsed(body: bytes, *, last_resort: bool) -> Page:
-    if b"<!DOCTYPE" in body[:1024]:
-        raise StoreError(_NO_LISTING)
     try:
         root = ET.fromstring(body)  # noqa: S314 - no document type is let through, so nothing can grow
     except ET.ParseError as error:
@@ -130,7 +147,7 @@ def _parsed(body: bytes, *, last_resort: bool) -> Page:
 def _object(item: ET.Element, space: str, *, packed: bool) -> Found:
     said = {below.tag: below.text or "" for below in item}
     key, etag, size, modified = [said.get(f"{space}{name}", "") for name in _FIELDS]
-    if not size.isdecimal():
+    if not (size.isascii() and size.isdigit()) or len(size) > 18:
         raise StoreError("the listing has an object without a size")
     return Found(_unpacked(key) if packed else key, etag.strip('"'), int(size), modified)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pegel.sources.bucket import Store
+from pegel.sources.bucket import Page, Store, StoreError
 from pegel.sources.bucket.layout import Layout
 from pegel.sources.bucket.ledger import Entry, Ledger
 from pegel.sources.bucket.order import oldest_first
@@ -74,11 +74,20 @@ class Looker:
                     entry = self._ledger.meet(found)
                     if entry is not None:
                         look.fresh.append(entry)
+            if page.token and page.token == token:
+                raise StoreError("the listing goes on where it began; is it an S3 server?")
             token = page.token
-            if not token or (look.part and look.part.ends_before(page.objects[-1].key, self._layout)):
+            if not token or self._is_enough(look, page):
                 return
-            if not look.skip and len(look.fresh) >= MOST_NEW and self._cut(look, page.objects[-1].key):
-                return
+
+    def _is_enough(self, look: Look, page: Page) -> bool:
+        """Whether nothing more is to be asked for; a page may have nothing in it, and others follow."""
+        if not page.objects:
+            return False
+        last = page.objects[-1].key
+        if look.part and look.part.ends_before(last, self._layout):
+            return True
+        return not look.skip and len(look.fresh) >= MOST_NEW and self._cut(look, last)
 
     def _is_meant(self, key: str, look: Look) -> bool:
         if look.part is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,6 +23,11 @@ _HEAD = 64 * 1024
 """Bytes that the head of an answer may have; also what a connection holds that nobody has asked for yet."""
 
 _BUFFER = 1 << 20
+
+_SLOWEST = 4096
+"""Bytes per second: who sends less is as good as silent, and would hold a request for ever with a byte now and then."""
+
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n")
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -161,9 +167,11 @@ class Wire:
         while True:
             connection = self._idle.pop() if self._idle else await self._connect()
             try:
-                return await self._exchange(connection, method, request, limit)
+                async with asyncio.timeout(self._timeout + limit / _SLOWEST) as whole:
+                    return await self._exchange(connection, method, request, limit)
             except TimeoutError as error:
-                raise StoreError(f"{self.place} was silent for {self._timeout:g} s") from error
+                how = f"sent less than {_SLOWEST} bytes a second" if whole.expired() else "was silent"
+                raise StoreError(f"{self.place} {how} for {self._timeout:g} s") from error
             except (OSError, EOFError, asyncio.LimitOverrunError, ValueError) as error:
                 if not (connection.used and _is_over(error)):
                     raise StoreError(self._what_broke(error)) from error
@@ -200,8 +208,7 @@ class Wire:
             if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdecimal():
                 raise ValueError("no status line")
             if not words[1].startswith("1"):
-                pairs = [line.partition(":") for line in rest]
-                head = _Head(int(words[1]), {name.strip().lower(): value.strip() for name, _, value in pairs})
+                head = _Head(int(words[1]), _headers(rest))
                 if words[0] == "HTTP/1.0":
                     head.headers.setdefault("connection", "close")
                 return head
@@ -245,8 +252,11 @@ class Wire:
         while True:
             async with asyncio.timeout(self._timeout):
                 line = await reader.readuntil(b"\r\n")
-            size = int(line.split(b";")[0], 16)
-            if size < 0 or len(body) + size > limit:
+            found = _CHUNK.fullmatch(line)
+            if found is None:
+                raise ValueError("a chunk does not say how long it is")
+            size = int(found[1], 16)
+            if len(body) + size > limit:
                 raise ValueError("more than was asked for")
             body += await self._exactly(reader, size)
             async with asyncio.timeout(self._timeout):
@@ -263,32 +273,36 @@ class Wire:
     async def _connect(self) -> _Connection:
         """A new connection; whatever fails here, nothing was sent."""
         try:
-            async with asyncio.timeout(self._timeout):
-                return await self._dial()
+            return await self._dial()
         except (OSError, UnicodeError) as error:
             raise StoreError(self._why_not(error)) from error
 
     async def _dial(self) -> _Connection:
-        """Connect to the first address that answers."""
+        """Connect to the first address that answers; each has its share of the time."""
         failure: OSError = OSError("the host has no address")
-        for family, address in self._addresses():
-            plain = socket.socket(family, socket.SOCK_STREAM)
-            plain.setblocking(False)
+        addresses = self._addresses()
+        for family, address in addresses:
             try:
-                await asyncio.get_running_loop().sock_connect(plain, address)
-                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                name = self._name if self._secure else None
-                opened = await asyncio.open_connection(
-                    sock=plain, ssl=self._tls() if self._secure else None, server_hostname=name, limit=_BUFFER
-                )
-                return _Connection(*opened)
+                async with asyncio.timeout(self._timeout / len(addresses)):
+                    return await self._dial_one(family, address)
             except OSError as error:
-                plain.close()
                 failure = error
-            except asyncio.CancelledError:
-                plain.close()
-                raise
         raise failure
+
+    async def _dial_one(self, family: int, address: Address) -> _Connection:
+        plain = socket.socket(family, socket.SOCK_STREAM)
+        plain.setblocking(False)
+        try:
+            await asyncio.get_running_loop().sock_connect(plain, address)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            name = self._name if self._secure else None
+            opened = await asyncio.open_connection(
+                sock=plain, ssl=self._tls() if self._secure else None, server_hostname=name, limit=_BUFFER
+            )
+        except BaseException:
+            plain.close()
+            raise
+        return _Connection(*opened)
 
     def _addresses(self) -> Sequence[tuple[int, Address]]:
         found = self._resolve(self._name, self._port)
@@ -329,6 +343,22 @@ class Wire:
         """Give the idle connections back; those in use end with their requests."""
         while self._idle:
             self._idle.pop().close()
+
+
+def _headers(lines: Iterable[str]) -> dict[str, str]:
+    """What an answer says, by name.
+
+    Raises:
+        ValueError: It says two lengths, so that nobody knows where the next answer begins.
+    """
+    found: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        name, value = name.strip().lower(), value.strip()
+        if name in ("content-length", "transfer-encoding") and found.get(name, value) != value:
+            raise ValueError("two lengths")
+        found[name] = value
+    return found
 
 
 def _is_over(error: Exception) -> bool:
