@@ -15,7 +15,7 @@ from pegel.errors import StateError
 from pegel.metrics.compiled import CompiledMetric, compile_metric
 from pegel.metrics.definition import Metric
 from pegel.metrics.errors import MetricErrors
-from pegel.pipeline import registry
+from pegel.pipeline import registry, restoring
 from pegel.pipeline.changes import columns_then, decide
 from pegel.pipeline.delivery import Delivery, Outcome, Own
 from pegel.pipeline.live import LiveMetric, Standing
@@ -203,6 +203,8 @@ class Runner:
     def _take_over(self) -> None:
         """Make what the plan changes true in the state, and say it where another plan was run before."""
         with self.state.transaction() as connection:
+            if self._alone:
+                restoring.begin(self.state, self.plan.sources, round(self.clock.wall() * 1e6))
             before = registry.remembered(connection)
             changes = decide(before, self.plan)
             registry.carry_out(self.state, changes, self.plan)

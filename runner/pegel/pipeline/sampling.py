@@ -15,6 +15,7 @@ from zlib import crc32
 from pegel.pipeline.delivery import MOST_POINTS, Delivery, Outcome, Own
 from pegel.pipeline.growth import standing
 from pegel.pipeline.live import LiveMetric
+from pegel.pipeline.restoring import begun_key
 from pegel.pipeline.ticks import Tick
 from pegel.pipeline.totals import growing, to_plain
 from pegel.plan import SinkPlan, takes, wants_own
@@ -24,6 +25,7 @@ from pegel.sinks.points import pack, unpack
 from pegel.state import State
 from pegel.state.outbox import Window
 from pegel.state.sampled import Course, Labels
+from pegel.state.store import RESTORED
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,10 @@ class SampledDelivery(Delivery):
         assert wanted is not None
         return wanted
 
+    def remember(self) -> None:
+        super().remember()
+        self._told = int(self._state.meta(RESTORED) or 0)
+
     def begin(self, metric: LiveMetric, family: Sequence[LiveMetric]) -> None:
         """Remember where the totals of a metric stand that this sink has never had: it gets what comes from now on.
 
@@ -129,7 +135,9 @@ class SampledDelivery(Delivery):
                 windows, ordered = _in_order(samples)
                 payload = self.sink.encode(ordered)
                 turn = min(window.turn for window in waiting)
-                self._frozen.append(self._state.outbox.freeze(self.name, windows, payload, self._time(), turn))
+                again = all(map(self._is_told, ordered))
+                number = self._state.outbox.freeze(self.name, windows, payload, self._time(), turn, again=again)
+                self._frozen.append(number)
 
     def _samples(self, waiting: Sequence[Window], *, begins: bool) -> list[Point]:
         """What the oldest windows say, as many as make a request; they wait no longer.
@@ -142,23 +150,43 @@ class SampledDelivery(Delivery):
         used: list[Window] = []
         books: dict[str, dict[Labels, Course]] = {}
         for window in waiting:
-            if len(samples) >= MOST_POINTS:
-                break
             points = unpack(window.points)
+            if samples and (len(samples) >= MOST_POINTS or self._is_told(samples[-1]) != self._is_told(points[0])):
+                break
             self._look_up(window.metric, points, books, begins=begins)
-            samples += self._tick(points, books[window.metric])
+            samples += self._tick(points, books[window.metric], missed=points[0].end_us <= self._horizon())
             used.append(window)
         for metric, courses in books.items():
             self._state.sampled.save(self.plan.name, metric, courses.values())
         self._state.outbox.withdraw(self.name, used)
         return samples
 
-    def _tick(self, points: Sequence[Point], courses: dict[Labels, Course]) -> list[Point]:
-        missed = points[0].end_us <= self._horizon()
-        tick = Tick(points, courses, round(self.sampling.idle * 1e6), missed)
+    def _tick(self, points: Sequence[Point], courses: dict[Labels, Course], *, missed: bool) -> list[Point]:
+        if self._is_told(points[0]):
+            return self._told_again(points, courses, missed=missed)
+        tick = Tick(points, courses, round(self.sampling.idle * 1e6), missed, self._told)
         samples = list(tick.samples())
         self._miss(tick.lost)
         return samples
+
+    def _is_told(self, point: Point) -> bool:
+        """Whether the receiver may have had it, from the state that was lost before the last restore."""
+        return point.end_us <= self._told
+
+    def _told_again(self, points: Sequence[Point], courses: dict[Labels, Course], *, missed: bool) -> list[Point]:
+        """Totals move on without a sample, which could be less than what the receiver has; gauges are what they were.
+
+        Where totals have begun with 0 since, those from before say nothing any more.
+        """
+        totals = growing(points[0].kinds)
+        if points[0].end_us > int(self._state.meta(begun_key(points[0].metric)) or 0):
+            for _ in Tick(points, courses, round(self.sampling.idle * 1e6), missed=False).samples():
+                pass
+        rest = [{name: one for name, one in point.values.items() if name not in totals} for point in points]
+        if missed:
+            self._miss(sum(map(len, rest)))
+            return []
+        return [replace(point, values=one, revision=1) for point, one in zip(points, rest, strict=True) if one]
 
     def _look_up(
         self, metric: str, points: Sequence[Point], books: dict[str, dict[Labels, Course]], *, begins: bool
@@ -230,10 +258,8 @@ class SampledDelivery(Delivery):
         for window in windows:
             points, books = unpack(window.points), dict[str, dict[Labels, Course]]()
             self._look_up(window.metric, points, books, begins=False)
-            tick = Tick(points, books[window.metric], round(self.sampling.idle * 1e6), missed=True)
-            assert not list(tick.samples())
+            assert not self._tick(points, books[window.metric], missed=True)
             self._state.sampled.save(self.plan.name, window.metric, books[window.metric].values())
-            self._miss(tick.lost)
         self._state.outbox.withdraw(self.name, windows)
         return bool(windows)
 

@@ -35,12 +35,14 @@ class Tick:
         courses: Its live series and those in `points`, brought up to this window by `samples`.
         idle: Microseconds without growth after which a series is ended.
         missed: The receiver takes no samples of this window any more.
+        told: Up to here, in us, it may have samples that this state knows nothing of.
     """
 
     points: Sequence[Point]
     courses: dict[Labels, Course]
     idle: int
     missed: bool
+    told: int = 0
 
     def __post_init__(self) -> None:
         first = self.points[0]
@@ -118,7 +120,7 @@ class Tick:
         sent = course.sent or {}
         fresh = {name: nothing(value) for name, value in totals.items() if name not in sent}
         if course.time is None or course.time < self._start:
-            begin, at = {**fresh, **sent}, self._start
+            begin, at = {**fresh, **sent}, self._start if sent or self._start > self.told else self._start + _INSTANT
         elif course.sent is None:  # another definition has had its last sample there
             begin, at = fresh, course.time + _INSTANT
         else:

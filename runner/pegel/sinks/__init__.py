@@ -184,6 +184,10 @@ class Sink(ABC):
         """Views: show these points in the place of those before; may raise a SinkError."""
         self.send(self.encode(points))
 
+    def show_again(self, points: Sequence[Point]) -> None:
+        """Views: like `show`; what was not there before was held back, and is not new."""
+        self.show(points)
+
     def endpoints(self) -> Sequence[Endpoint]:
         """What it answers over HTTP; the runner's web server asks once, before anything runs."""
         return ()

@@ -26,6 +26,9 @@ GONE = 100_000
 
 _Series = tuple[str, Labels]
 
+_SEEN = (0, 0.0)
+"""The birth of a counter that is new to no scraper."""
+
 
 @dataclass(kw_only=True)
 class Prometheus(Sink):
@@ -85,6 +88,9 @@ class Prometheus(Sink):
     def show(self, points: Sequence[Point]) -> None:
         self._page.turn_to(exposition.families(points))
 
+    def show_again(self, points: Sequence[Point]) -> None:
+        self._page.turn_to(exposition.families(points), known=True)
+
 
 class _Page:
     """The newest snapshot, and which counters each scraper has seen."""
@@ -98,15 +104,15 @@ class _Page:
         self._gone: dict[_Series, float] = {}
         self._scrapers = _Scrapers()
 
-    def turn_to(self, families: list[Family]) -> None:
-        """Show another snapshot from now on."""
+    def turn_to(self, families: list[Family], known: bool = False) -> None:
+        """Show another snapshot from now on; `known` if scrapers have seen its counters before they were held back."""
         totals = _totals(families)
         with self._lock:
             if self._families is not None:  # who scraped before this start has seen those of the first one already
                 self._number += 1
             self._remember_gone(totals)
             self._families = families
-            self._born = {one: self._born.get(one) or self._birth(one, total) for one, total in totals.items()}
+            self._born = {one: self._born.get(one) or self._birth(one, total, known) for one, total in totals.items()}
             self._totals = totals
 
     def _remember_gone(self, totals: Mapping[_Series, float]) -> None:
@@ -116,10 +122,10 @@ class _Page:
         for series in list(self._gone)[: max(0, len(self._gone) - GONE)]:
             del self._gone[series]
 
-    def _birth(self, series: _Series, total: float) -> tuple[int, float]:
+    def _birth(self, series: _Series, total: float, known: bool) -> tuple[int, float]:
         """The first snapshot with a counter, and what it begins with: where it was before, if it goes on from there."""
         former = self._gone.pop(series, 0)
-        return self._number, former if former <= total else 0
+        return _SEEN if known else (self._number, former if former <= total else 0)
 
     def answer(self, asked: Asked) -> Answer:
         """The page in the format that is asked for."""

@@ -121,7 +121,16 @@ class Outbox:
         rows.close()
         return found
 
-    def freeze(self, sink: str, windows: Sequence[Window], payload: bytes, now: int, turn: int | None = None) -> int:
+    def freeze(
+        self,
+        sink: str,
+        windows: Sequence[Window],
+        payload: bytes,
+        now: int,
+        turn: int | None = None,
+        *,
+        again: bool = False,
+    ) -> int:
         """Turn waiting windows into a request; it may leave once the transaction is committed. Returns its id.
 
         Args:
@@ -130,6 +139,7 @@ class Outbox:
             payload: What is sent.
             now: Wall clock in us.
             turn: Number of the oldest commit of which something is in it; None where the windows say it.
+            again: The sink may have had all of it, from a runner whose state is lost.
         """
         self.withdraw(sink, windows)
         cursor = self._connection.execute(
@@ -139,7 +149,7 @@ class Outbox:
                 _pressed(payload),
                 sum(w.count for w in windows),
                 now,
-                self._boot,
+                0 if again else self._boot,
                 min(w.turn for w in windows) if turn is None else turn,
             ),
         )

@@ -61,7 +61,7 @@ class Course:
     def step_back(self) -> None:
         """The request under way is not there and never will be; what it had is due."""
         self.due, self.sent, self.written = self.due or self.sent, _read(self.former), self.former
-        self.live = True
+        self.live = self.due is not None
 
 
 class Sampled:
@@ -111,6 +111,16 @@ class Sampled:
         self._connection.executemany(
             "delete from sampled where metric = ? and labels = ? and origin = ?",
             [(metric, _text(one), origin) for one in labels],
+        )
+
+    def forget_metrics(self, prefix: str) -> None:
+        """Nothing was sent of metrics whose names begin like this, as far as anybody knows."""
+        self._connection.execute("delete from sampled where substr(metric, 1, ?) = ?", (len(prefix), prefix))
+
+    def restart(self, metric: str) -> None:
+        """The totals of a metric begin with 0 again, at every sink."""
+        self._connection.execute(
+            "update sampled set sent = null, due = null, former = null, live = 0 where metric = ?", (metric,)
         )
 
     def forget_sink(self, sink: str) -> None:

@@ -13,6 +13,9 @@ from pegel.errors import StateError
 
 GENERATIONS = 2
 
+COPIED = "copied"
+"""Fact in a snapshot: when it was taken, in us. A state that begins with it has been put in the place of another."""
+
 
 def take(path: Path) -> Path:
     """Copy a live state.db consistently; the older generation makes room. Returns the new snapshot.
@@ -27,6 +30,8 @@ def take(path: Path) -> Path:
     try:
         source.backup(target, pages=256)
         target.execute("pragma journal_mode = delete")
+        with target:
+            target.execute("insert or replace into meta values (?, ?)", (COPIED, round(time.time() * 1e6)))
         _drop_keys_that_expired(target)
     finally:
         source.close()

@@ -32,6 +32,10 @@ CHECKED_AT_START = 64 * 2**20
 """Bytes; a bigger file is checked while the runner already reads, so that it starts at once."""
 
 
+RESTORED = "restored"
+"""Fact: when this state was put in the place of a newer one, in us; what sinks have up to then may be newer than it."""
+
+
 def connect(path: str) -> sqlite3.Connection:
     """Open a database without implicit transactions; the state's one writer thread owns it."""
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
@@ -106,6 +110,7 @@ class State:
         """
         self.identity = secrets.token_hex(8)
         self.remember("identity", self.identity)
+        self.remember(snapshots.COPIED, None)
         self.sampled.begin_anew()
         return self.identity
 
@@ -120,6 +125,26 @@ class State:
         if newest != self._snapshot_at:
             self._snapshot_at, self._snapshot_facts = newest, snapshots.facts(self.path)
         return self._snapshot_facts.get(name)
+
+    @property
+    def is_newest_copy(self) -> bool:
+        """Whether this is the newest snapshot of what it was taken of, as far as anybody knows."""
+        return bool(self.meta(snapshots.COPIED) == self.snapshot_fact(snapshots.COPIED))
+
+    def restore_begins(self, now: int) -> bool:
+        """Whether this is a snapshot that nobody has run since it was put in its place; asked once for all.
+
+        Then what is told about the runner itself begins anew; part of the running transaction.
+
+        Args:
+            now: Wall clock in us, which becomes the moment of the restore.
+        """
+        if self.meta(snapshots.COPIED) is None:
+            return False
+        self.remember(snapshots.COPIED, None)
+        self.remember(RESTORED, now)
+        self.connection.execute("delete from counters")
+        return True
 
     def remember(self, name: str, value: object) -> None:
         """Set a single fact about the state; part of the running transaction."""

@@ -174,6 +174,17 @@ class WindowTables:
             [(metric, *mark) for mark in marks],
         )
 
+    def bucket_rows(self, metric: int, since: int) -> list[tuple[int, int, int, int, int]]:
+        """The buckets of the panes from `since` on: (pane, part, series, bucket, count)."""
+        return self._connection.execute(
+            "select pane, part, series, bucket, n from buckets where metric = ? and pane >= ?", (metric, since)
+        ).fetchall()
+
+    def clear_totals(self, metric: int) -> None:
+        """Delete all cumulative rows of a metric."""
+        self._connection.execute(f"delete from panes_{metric} where pane = ?", (TOTAL,))
+        self._connection.execute("delete from buckets where metric = ? and pane = ?", (metric, TOTAL))
+
     def move_totals(self, old: int, new: int, series: Sequence[tuple[int, int]]) -> None:
         """Give cumulative rows to another metric with the same parts: pairs of (old series, new series)."""
         self._connection.executemany(
