@@ -15,6 +15,7 @@ from pegel.pipeline import Runner
 from pegel.sinks import Point, Sampling
 from pegel.sinks.points import unpack
 from pegel.sources.bucket import Refused
+from pegel.state.outbox import Window
 from pegel.units import Duration
 from pipeline.metered import counted
 from pipeline.objects import ObjectHouse, Remote, records
@@ -214,6 +215,22 @@ def test_every_shard_of_a_sink_has_to_acknowledge(house: ObjectHouse) -> None:
     house.work(runner, 120.0)
     go_on(house, runner)
     assert name not in house.bucket.objects
+    runner.close()
+
+
+@pytest.mark.parametrize(("refused", "kept"), [("m", True), ("another", False)])
+def test_a_dead_letter_keeps_the_objects_of_its_own_metric(house: ObjectHouse, refused: str, kept: bool) -> None:
+    """One of the runner's own points, or of another source, says nothing about this object."""
+    name = house.put(1, records((5, "k", 1, "u")))
+    house.clock.now += 700
+    runner = house.runner()
+    with runner.state.transaction():
+        runner.state.letters.put("kept", "no", Window(refused, round(NOON * 1e6), b"", 1), 0)
+    house.work(runner)
+    for _ in range(2):
+        go_on(house, runner)
+        house.snapshot()
+    assert (name in house.bucket.objects) is kept
     runner.close()
 
 

@@ -183,6 +183,23 @@ def test_what_was_put_aside_is_tried_again_when_somebody_asks() -> None:
     assert driver.fate(key(12, 1, end=".gz")) == ""
 
 
+def test_what_was_put_aside_and_is_gone_is_forgotten_when_somebody_asks() -> None:
+    """Else its row stays for ever, and every start asks the server for it."""
+    driver = Driver()
+    driver.bucket.put(key(12, 1, end=".gz"), b"not gzip")
+    driver.run()
+    del driver.bucket.objects[key(12, 1, end=".gz")]
+    driver.open()
+    driver.learn(tries=1)
+    driver.settle()
+    assert driver.counts["vanished_objects"] == 1
+    driver.stop()
+    assert f"logs/{key(12, 1, end='.gz')}" not in driver.committed
+    driver.bucket.put(key(12, 1, end=".gz"), gzip.compress(lines("back")))
+    driver.run()
+    assert driver.records == counted("back")
+
+
 def test_asking_again_does_not_count_twice_what_was_replaced_after_it_counted() -> None:
     driver = Driver()
     driver.bucket.put(key(12, 1), lines("first"))

@@ -131,7 +131,8 @@ class Releases:
     def _is_refused(self, one: Touched, metrics: Sequence[LiveMetric]) -> bool:
         """Whether a point of a window that a stream touched is a dead letter."""
         first = min((metric.windows.pane_start(max(one.first, 0)) for metric in metrics), default=0)
-        return any(self._state.letters.within(road.name, first, one.last) for road in self._roads)
+        names = {shown.metric.name for metric in metrics for shown in metric.shown}
+        return any(self._state.letters.within(road.name, names, first, one.last) for road in self._roads)
 
     def asked_again(self) -> bool:
         """Whether somebody has asked since the last commit to try again what a source put aside."""

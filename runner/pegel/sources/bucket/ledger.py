@@ -37,6 +37,7 @@ class Entry:
         tries: How often somebody had asked to try again when it was put aside.
         counted: Nothing more is expected from it.
         mark: The framer's mark that was consumed last.
+        stored: It has a row, or will have one with what is committed next.
     """
 
     key: str
@@ -50,6 +51,7 @@ class Entry:
     tries: int = 0
     counted: bool = False
     mark: str = ""
+    stored: bool = False
 
 
 class Ledger:
@@ -85,7 +87,7 @@ class Ledger:
         if place is not None:
             entry = Entry(key, etag, size, int(cursor["written"]), place, position.order, position.offset, fate)
             entry.tries, entry.counted = int(cursor.get("tries", 0)), bool(cursor.get("counted", False))
-            entry.mark = str(cursor.get("mark", ""))
+            entry.mark, entry.stored = str(cursor.get("mark", "")), True
             self._entries[key] = entry
 
     def __len__(self) -> int:
@@ -216,6 +218,9 @@ class Ledger:
         """Forget objects that vanished before anything of them counted; a later listing decides about them anew."""
         for entry in entries:
             self._entries.pop(entry.key, None)
+            if entry.stored:
+                stream = self.stream(entry.key)
+                self._changed[stream] = Position(stream, 0, 0, forget=True)
 
     def retry(self, tries: int) -> list[Entry]:
         """Those that were put aside before somebody asked to try again, and of which something can still count."""
@@ -270,6 +275,7 @@ class Ledger:
         optional["mark"] = "" if entry.counted else entry.mark
         cursor |= {name: value for name, value in optional.items() if value}
         stream = self.stream(entry.key)
+        entry.stored = True
         done = entry.counted or bool(entry.fate)
         stays = entry.fate.startswith(QUARANTINED)  # nothing that was put aside is deleted
         self._changed[stream] = Position(stream, entry.order, entry.offset, cursor, done=done, removed=stays)
