@@ -62,8 +62,9 @@ class S3(Source):
     its ETag and its size: one that comes late counts as long as it is within the look-back, one that is delivered
     again does not. Objects may be plain or gzip, of any size.
 
-    What can never be read (not gzip in spite of its name, cut, a bomb, a web page, an object that was replaced
-    after it had been counted) is put aside with a reason; `pegel state` shows it and `pegel state retry` tries again.
+    What can never be read (not gzip in spite of its name, cut, a bomb, a page, anything of which nothing is a
+    record, an object that was replaced after it had been counted) is put aside with a reason; `pegel state` shows
+    it and `pegel state retry` tries again.
     Whatever else fails is tried again, and nothing is passed over.
 
     With `delete = true` an object is deleted once all windows that it touched have closed, every remote sink has
@@ -94,7 +95,7 @@ class S3(Source):
         max_in_flight: Bytes of objects that are on their way, or here and not yet read.
         part_size: Bytes of a request; a bigger object is read in parts.
         piece_size: Bytes offered at a time.
-        timeout: Time without a byte after which a request has failed.
+        timeout: Time without a byte after which a request has failed; so has one that brings less than 4 KiB a second.
         max_unpacked: Bytes that one object may have when unpacked.
         max_ratio: Unpacked bytes per packed byte, beyond 1 MiB.
         max_members: Gzip members in one object.
