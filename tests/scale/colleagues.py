@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 from pegel.errors import SourceError
@@ -13,7 +14,9 @@ from pegel.plan import Plan, ScaleSettings
 from pegel.scale.crew import Crew
 from pegel.scale.errands import Answer, Errand, Lesson
 from pegel.scale.workshop import Workshop
+from pegel.sources.s3 import S3
 from pipeline.objects import ObjectHouse
+from sources.fake_bucket import FakeBucket
 
 T = TypeVar("T")
 
@@ -50,9 +53,15 @@ class Colleagues:
             _finish(work, future)
         return future
 
-    def deliver(self, number: int) -> None:
-        """Let one of the errands that wait be done; in any order."""
-        _finish(*self.waiting.pop(number))
+    def deliver(self, number: int, error: SourceError | None = None) -> None:
+        """Let one of the errands that wait be done, or fail; in any order."""
+        work, future = self.waiting.pop(number)
+        if error is None:
+            _finish(work, future)
+            return
+        work.close()
+        if not future.cancelled():
+            future.set_exception(error)
 
     async def carry_out(self, errand: Errand, worker: str) -> Answer:
         self.errands.append(errand)
@@ -76,6 +85,7 @@ class Colleagues:
         for work, future in self.waiting:
             work.close()
             future.cancel()
+        self.waiting.clear()
 
 
 def _finish(work: Coroutine[Any, Any, T], future: Future[T]) -> None:
@@ -94,29 +104,40 @@ def _finish(work: Coroutine[Any, Any, T], future: Future[T]) -> None:
 
 @dataclass
 class ScaledHouse(ObjectHouse):
-    """A runner whose objects are read by colleagues on the same bucket, who survive its restarts."""
+    """A runner whose objects are read by colleagues on the same bucket, who survive its restarts.
+
+    Attributes:
+        count: How many colleagues there are.
+        together: Bytes that these fold together.
+        shelf: What colleagues read; what the runner would read if nothing is said.
+    """
 
     settings: ScaleSettings = SCALE
     count: int = 2
-    colleagues: Colleagues = field(init=False)
+    together: int = 32 << 20
+    shelf: FakeBucket | None = None
 
-    def __post_init__(self) -> None:
-        self.colleagues = self.hired()
+    @cached_property
+    def colleagues(self) -> Colleagues:
+        """They are hired when they are first needed, and have the configuration of that moment."""
+        return Colleagues([self.hired(number) for number in range(self.count)])
 
-    def hired(self) -> Colleagues:
-        """New ones, who know nothing yet."""
-        found = []
-        for number in range(self.count):
-            directory = self.directory / f"worker-{number}"
-            directory.mkdir(exist_ok=True)
-            found.append(Workshop(self.plan(), self.clock, directory))
-        return Colleagues(found)
+    def hired(self, number: int) -> Workshop:
+        """A new one, who knows no keys."""
+        directory = self.directory / f"worker-{number}"
+        directory.mkdir(parents=True, exist_ok=True)
+        plan = self.plan()
+        one = plan.sources[0].source
+        assert isinstance(one, S3)
+        one.connect = lambda _clock: self.shelf or self.bucket
+        return Workshop(plan, self.clock, directory, self.together)
 
     def plan(self) -> Plan:
         return replace(super().plan(), scale=self.settings)
 
     def runner(self) -> Runner:
         plan = self.plan()
-        runner = Runner(plan, clock=self.clock, connect=self.connect, hands=Crew(plan, self.colleagues, self.clock))
+        hands = Crew(plan, self.colleagues, self.clock)
+        runner = Runner(plan, clock=self.clock, connect=self.connect, hands=hands)
         runner.open()
         return runner

@@ -65,8 +65,9 @@ def house(tmp_path: Path) -> Iterator[ScaledHouse]:
     made = ScaledHouse(tmp_path, METRICS)
     fill(made)
     made.clock.now += 3600.0
+    crew = made.colleagues  # from now on they have this configuration
     yield made
-    made.colleagues.dismiss()
+    crew.dismiss()
 
 
 def test_the_numbers_are_those_of_a_runner_without_workers(tmp_path: Path, house: ScaledHouse) -> None:
@@ -159,3 +160,20 @@ def test_what_fails_for_a_while_is_asked_for_again(tmp_path: Path, house: Scaled
     house.colleagues.fault, house.bucket.fault = fault, busy
     run(house)
     assert newest(house.sink) == expected
+
+
+def test_former_definitions_are_finished_at_home(house: ScaledHouse) -> None:
+    """Workers know the new definition only; what belongs to windows of the former one is counted by who knows it."""
+    runner = house.runner()
+    for _ in range(3):
+        runner.step()
+    assert house.colleagues.errands
+    runner.close()
+    house.metrics = [metric(n="max(number)")]
+    house.colleagues.errands.clear()
+    late = house.put(100, records((590.0, "k0", 7, "u"), (700.0, "k0", 9, "u")), after=700.0)
+    runner = house.runner()
+    runner.step()
+    assert late in house.bucket.objects
+    assert house.colleagues.errands == []
+    runner.close()

@@ -51,6 +51,7 @@ class Story:
     """Some minutes of two writers, a runner that dies again and again, a sink that is down now and then.
 
     Attributes:
+        kind: Of the house in which it plays.
         wrong: What is not as an independent count of the raw events says.
     """
 
@@ -58,6 +59,7 @@ class Story:
     folder: Path
     crash_every: int = 120
     objects: int = 24
+    kind: type[ObjectHouse] = ObjectHouse
     points: CrashPoints = field(default_factory=CrashPoints)
     wrong: list[str] = field(default_factory=list)
     deaths: int = 0
@@ -66,7 +68,7 @@ class Story:
         self.random = random.Random(self.seed)
         self.bucket = CrashBucket(page_size=self.random.choice([2, 5, 1000]), points=self.points)
         self.bucket.fault = self._fault
-        self.house = ObjectHouse(self.folder, [metric(n="count(*)", users="count(distinct user)", total="sum(number)")])
+        self.house = self.kind(self.folder, [metric(n="count(*)", users="count(distinct user)", total="sum(number)")])
         self.house.bucket = self.bucket
         self.house.options = {"delete": True, "parallel": 3, "part_size": self.random.choice([50, 10**6])}
         self.house.clock.now = NOON
@@ -105,9 +107,11 @@ class Story:
         self.points.arm(0)
         self.random.random = lambda: 1.0  # type: ignore[method-assign] # nothing fails any more
         self.house.sink.failing = ""
+        self._last_life()
         runner = self._open(Database(self.points))
         self.house.work(runner, 900.0)
-        self.house.snapshot()
+        for _ in range(2):  # the older one of two has to have it
+            self.house.snapshot()
         self.house.work(runner, 1300.0)
         runner.close()
         self._compare()
@@ -131,6 +135,7 @@ class Story:
             runner = self._open(database)
             for _ in range(self.random.randrange(1, 40)):
                 self.house.sink.failing = "down" if self.random.random() < 0.1 else ""
+                self._meanwhile()
                 runner.step()
                 self.house.clock.now += self.random.choice([0.0, 1.0, 20.0])
                 self._upload()
@@ -142,6 +147,12 @@ class Story:
             self.wrong.append(str(error))
         finally:
             self._bury(runner, database)
+
+    def _last_life(self) -> None:
+        """Nothing dies or fails from now on."""
+
+    def _meanwhile(self) -> None:
+        """What others do while the runner lives."""
 
     def _bury(self, runner: Runner | None, database: Database) -> None:
         """What was not committed is gone; only what this process holds is given back."""

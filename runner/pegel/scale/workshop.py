@@ -111,15 +111,17 @@ class _Sum:
 class Workshop:
     """Does errands for runners that have the same configuration. Callable from any thread."""
 
-    def __init__(self, plan: Plan, clock: Clock, directory: Path) -> None:
+    def __init__(self, plan: Plan, clock: Clock, directory: Path, together: int = _TOGETHER) -> None:
         """Compile all that there is to fold.
 
         Args:
             plan: What this machine would run.
             clock: Time.
             directory: Where the engine may spill and enrichers keep what they like.
+            together: Bytes of content that are folded together at most, about.
         """
         self._clock = clock
+        self._most = together
         self._engine = Engine(str(directory), plan.runner.memory)
         self._rings = Rings(clock)
         for enricher in {id(one): one for source in plan.sources for one in source.enrichers}.values():
@@ -165,14 +167,14 @@ class Workshop:
         numbers: list[int] = []
         waiting: list[Chunk] = []
         for number, parts in groupby(self._visitor(stage).read(errand.parcels), lambda part: part.number):
-            reading = _Reading(stage, errand, number, self._together)
+            reading = _Reading(stage, errand, number, self._most, self._together)
             if not reading.whole(parts):
                 total.made[number] = Made(error=reading.error)
                 continue
             total.include(reading.folded)
             numbers += [number] * len(reading.chunks)
             waiting += reading.chunks
-            if sum(one.consumed for one in waiting) >= _TOGETHER:
+            if sum(one.consumed for one in waiting) >= self._most:
                 total.add(numbers, self._together(stage, waiting))
                 numbers, waiting = [], []
         if waiting:
@@ -234,11 +236,17 @@ class _Reading:
     """
 
     def __init__(
-        self, stage: SourceStage, errand: Errand, number: int, fold: Callable[[SourceStage, Sequence[Chunk]], Folded]
+        self,
+        stage: SourceStage,
+        errand: Errand,
+        number: int,
+        most: int,
+        fold: Callable[[SourceStage, Sequence[Chunk]], Folded],
     ) -> None:
         self._stage = stage
         self._errand = errand
         self._number = number
+        self._most = most
         self._parcel: Parcel = errand.parcels[number]
         self._fold = fold
         self.folded = _Sum(stage.metrics)
@@ -257,7 +265,7 @@ class _Reading:
             piece = Piece("", self._parcel.key, self._parcel.order, place, data, end, mark=mark)
             self.chunks.append(chunk(self._stage.plan.name, piece, frames, (), self._errand.now))
             rest, mark, place = data[frames.consumed :], frames.mark, place + frames.consumed
-            if sum(one.consumed for one in self.chunks) >= _TOGETHER:
+            if sum(one.consumed for one in self.chunks) >= self._most:
                 self.folded.add([self._number] * len(self.chunks), self._fold(self._stage, self.chunks))
                 self.chunks = []
         return True

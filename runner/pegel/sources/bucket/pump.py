@@ -54,13 +54,18 @@ class Pump:
 
     def run(self, seconds: float) -> None:
         """Let the tasks go on until one ends, for so long at most; 0 for what can be done without waiting."""
-        timer = self._loop.call_later(seconds, self._loop.stop) if seconds > 0 else self._loop.call_soon(self._stop)
+        timer = self._loop.call_later(seconds, self._halt) if seconds > 0 else self._loop.call_soon(self._stop)
         self._loop.run_forever()
         timer.cancel()
 
     def _stop(self) -> None:
         """One more round for what the first one has made ready."""
-        self._loop.call_soon(self._loop.stop)
+        self._loop.call_soon(self._halt)
+
+    def _halt(self) -> None:
+        """A round that was interrupted by a signal must not end the farewell."""
+        if self._pausing:
+            self._loop.stop()
 
     def finish(self, work: Coroutine[Any, Any, _Result]) -> _Result:
         """Run one task to its end, and the others meanwhile."""
@@ -80,6 +85,7 @@ class Pump:
             self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         if farewell is not None:
             self._loop.run_until_complete(farewell)
+        self._pausing = True
         self.run(0.0)  # closed connections give their sockets back in the rounds that follow
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
