@@ -14,11 +14,14 @@ from pegel.errors import Retryable
 from pegel.pipeline import Runner
 from pegel.sinks import Point, Sampling
 from pegel.sinks.points import unpack
+from pegel.sources import Position
 from pegel.sources.bucket import Refused
 from pegel.state.outbox import Window
+from pegel.state.sampled import Course
 from pegel.units import Duration
 from pipeline.metered import counted
 from pipeline.objects import ObjectHouse, Remote, records
+from sources.bucket_driving import key
 from sources.fake_bucket import NOON
 
 
@@ -231,6 +234,53 @@ def test_a_dead_letter_keeps_the_objects_of_its_own_metric(house: ObjectHouse, r
         go_on(house, runner)
         house.snapshot()
     assert (name in house.bucket.objects) is kept
+    runner.close()
+
+
+def test_objects_that_are_kept_stand_in_nobodys_way(house: ObjectHouse) -> None:
+    """However many of them are older: a dead letter of one night does not fill the bucket for ever."""
+    runner = house.runner()
+    night = round((NOON - 86_400) * 1e6)
+    kept = [f"logs/{key(1, number)}" for number in range(1_500)]
+    cursor = {"etag": "e", "size": 1, "written": night}
+    with runner.state.transaction():
+        rows = [Position(one, number, 1, cursor, True) for number, one in enumerate(kept, 1)]
+        runner.state.positions.move("log", rows)
+        for one in kept:
+            runner.state.touched.note("log", one, night, night, 0, done=True)
+        runner.state.letters.put("kept", "no", Window("m", night // 60_000_000 * 60_000_000, b"", 1), 0)
+    runner.close()
+    name = house.put(1, records((5, "k", 1, "u")))
+    house.clock.now += 700
+    runner = house.runner()
+    house.work(runner)
+    for _ in range(2):
+        go_on(house, runner)
+        house.snapshot()
+    assert name not in house.bucket.objects
+    assert house.bucket.asked["delete"] == 1
+    runner.close()
+
+
+def test_what_has_grown_and_has_no_sample_yet_holds_objects_back(house: ObjectHouse) -> None:
+    """After an outage that was longer than a receiver looks back, totals wait in no window but for the next one."""
+    house.metrics, house.sink = [counted()], Sampled(refuses=[])
+    name = house.put(1, records((5, "k", 1, "u")))
+    house.clock.now += 700
+    runner = house.runner()
+    owed = Course((("key", "elsewhere"),), live=True, due={"n": 7})
+    with runner.state.transaction():
+        runner.state.sampled.save("kept", "quiet", [owed])
+    house.work(runner)
+    for _ in range(2):
+        go_on(house, runner)
+        house.snapshot()
+    assert name in house.bucket.objects
+    owed.due, owed.sent = None, owed.due
+    with runner.state.transaction():
+        runner.state.sampled.save("kept", "quiet", [owed])
+    house.work(runner, 61.0)
+    assert name not in house.bucket.objects
     runner.close()
 
 

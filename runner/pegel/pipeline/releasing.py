@@ -21,7 +21,8 @@ from pegel.state.outbox import TURN
 from pegel.state.touched import Touched
 
 _MOST = 1000
-"""Streams that are released at a time."""
+"""Streams that are looked at, and told of, at a time; the next ones with the next look, so that none that may not be
+released stands in the way of others."""
 
 _INTERVAL = 5.0
 """Seconds between two looks at what has become safe."""
@@ -51,6 +52,7 @@ class Releases:
         self._roads = [road for road in roads if road.sink.remote]
         self._samples = any(road.sink.sampling is not None for road in self._roads)
         self._moved: dict[int, tuple[int, int]] = {}
+        self._behind: dict[str, int] = {}
         self._looked = float("-inf")
         self._asked_at = float("-inf")
         self._tries = state.positions.tries()
@@ -97,7 +99,9 @@ class Releases:
             if mine:
                 before = min(one.closed_before() for one in mine)
                 self._state.touched.close(source, before, self.turn, told=self._told(mine))
-            safe = self._state.touched.safe(source, closed=lowest, turn=int(kept), most=_MOST)
+            behind = self._behind.get(source, -1)
+            safe = self._state.touched.safe(source, closed=lowest, turn=int(kept), behind=behind, most=_MOST)
+            self._behind[source] = safe[-1].order if len(safe) == _MOST else -1
             self.released[source] = [
                 Position(one.stream, one.order, one.offset, one.cursor, done=True)
                 for one in safe

@@ -67,19 +67,20 @@ class TouchedStreams:
             (turn, source, before, told),
         )
 
-    def safe(self, source: str, *, closed: int, turn: int, most: int) -> list[Touched]:
+    def safe(self, source: str, *, closed: int, turn: int, behind: int, most: int) -> list[Touched]:
         """Streams whose windows had closed before a commit, and whose records are in one that is not newer.
 
         Args:
             source: Of these streams.
             closed: The oldest commit of which not everything has been acknowledged.
             turn: The newest commit that a snapshot has.
+            behind: Only streams with a greater number in the order of reading.
             most: How many.
         """
         rows = self._connection.execute(
             "select stream, position, offset, cursor, first, last from touched join streams using (source, stream)"
-            " where source = ? and closed < ? and closed <= ? order by position limit ?",
-            (source, closed, turn, most),
+            " where source = ? and closed < ? and closed <= ? and position > ? order by position limit ?",
+            (source, closed, turn, behind, most),
         )
         return [
             Touched(stream, order, offset, json.loads(cursor), *span) for stream, order, offset, cursor, *span in rows

@@ -14,6 +14,9 @@ from pegel.sources.bucket.ledger import Ledger
 from pegel.sources.bucket.pump import Pump
 
 _AT_A_TIME = 4
+_REMEMBERED = 10_000
+"""Objects that are settled and may be told of again, because the commit that says so is on its way."""
+
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 300.0
 """Seconds until a deletion is tried again: the double each time."""
 
@@ -34,6 +37,7 @@ class Remover:
         self._clock = clock
         self._counts = counts
         self._known: set[str] = set()
+        self._settled: deque[str] = deque()
         self._waiting: deque[Position] = deque()
         self._tasks: dict[asyncio.Task[None], Position] = {}
         self._not_before = 0.0
@@ -77,9 +81,16 @@ class Remover:
         else:
             self._put_off(position, error)
             return
+        self._remember(position.stream)
         if self.trouble:
             log.warning("objects can be deleted again")
         self.trouble, self._delay = "", _FIRST_DELAY
+
+    def _remember(self, stream: str) -> None:
+        """An object is settled; of those that were settled long ago nobody tells any more."""
+        self._settled.append(stream)
+        if len(self._settled) > _REMEMBERED:
+            self._known.discard(self._settled.popleft())
 
     def _put_off(self, position: Position, error: BaseException) -> None:
         if not isinstance(error, StoreError):
