@@ -425,6 +425,20 @@ def test_the_next_start_is_no_restore(world: World) -> None:
     assert world.wrong() == []
 
 
+def test_the_start_after_a_restore_is_none(world: World) -> None:
+    """Else every start would swallow what was counted since the one before."""
+    world.runner.minutes(3, a=3)
+    snapshot(world.runner)
+    lose(world.runner)
+    world.runner.minutes(3, a=1)
+    world.finish()
+    begin = world.clock.now
+    world.runner.away(5, a=2)
+    world.finish()
+    times = [time for time, _ in world.tsdb.of("a") if time > begin]
+    assert times[:5] == [begin + MINUTE * number for number in range(1, 6)]
+
+
 def test_what_is_told_of_the_runner_itself_begins_with_nothing(world: World) -> None:
     world.runner.minutes(3, a=3)
     snapshot(world.runner)

@@ -19,6 +19,7 @@ from pegel.sinks.posting import Poster, Reply, Trust, split_url
 from pegel.sinks.receiver import doubts
 from pegel.sinks.samples import Encoder, Frame, frames
 from pegel.sinks.write_answers import is_stored, is_unsupported, refusal, trouble
+from pegel.sinks.write_queries import RANGES, newest
 from pegel.sinks.write_request2 import Translator
 from pegel.units import Duration
 
@@ -219,6 +220,13 @@ class RemoteWrite(Sink):
         finally:
             poster.close()
         return found
+
+    def stored(self, metrics: Sequence[str]) -> Mapping[str, int] | None:
+        poster = self._new_poster(min(self.timeout, _LONGEST_PROBE / (1 + len(RANGES))))
+        try:
+            return newest(poster, self._path, {**self.headers, **self._who()}, metrics, self._own)
+        finally:
+            poster.close()
 
     def close(self) -> None:
         if self._poster is not None:
