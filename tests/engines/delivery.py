@@ -55,6 +55,7 @@ access_key = "{access}"
 secret_key = "{secret}"
 poll_interval = "1s"
 look_back = "6h"
+idle_after = "12h"
 timeout = "5s"
 delete = true
 enrichers.geoip.file = "{places}"
@@ -73,7 +74,7 @@ SELECTOR = 'runner="the-cdn"'
 
 SLOW_DOWN = answering(503, b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>")
 
-LONGEST_END = 120.0
+LONGEST_END = 300.0
 """Seconds in which the last life has to have deleted everything."""
 
 

@@ -126,6 +126,25 @@ def test_a_refused_deletion_is_tried_for_ever_and_disturbs_nothing(house: Object
     runner.close()
 
 
+def test_an_object_that_somebody_else_has_deleted_is_done_with(house: ObjectHouse) -> None:
+    """Else a bucket that was emptied by hand, or whose answer to a deletion was lost, is asked for ever."""
+    name = house.put(1, records((5, "k", 1, "u")))
+    house.clock.now += 700
+    runner = house.runner()
+    house.work(runner)
+    del house.bucket.objects[name]
+    go_on(house, runner)
+    house.snapshot()
+    go_on(house, runner)
+    asked = house.bucket.asked["delete"]
+    assert asked >= 1
+    house.work(runner, 400.0)
+    assert house.bucket.asked["delete"] == asked
+    counts = dict(runner.readers[0].plan.source.status().counts)
+    assert (counts.get("deleted_objects"), counts.get("delete_failures")) == (1, None)
+    runner.close()
+
+
 def test_a_dry_run_deletes_nothing(house: ObjectHouse) -> None:
     house.options["dry_run"] = True
     name = house.put(1, records((5, "k", 1, "u")))
