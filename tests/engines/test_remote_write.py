@@ -6,20 +6,24 @@ Each story of tests/pipeline/test_sampling.py that depends on the receiver, told
 from __future__ import annotations
 
 import itertools
+import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from doubles import FakeClock
 from engines.conftest import program_or_skip
 from engines.prometheus import Prometheus, Series
 from engines.proxy import Proxy, lost_reply, passing
+from pegel.cli import app
 from pegel.metrics.definition import Metric, Value
 from pegel.plan import SinkPlan
 from pegel.sinks import Sink
@@ -315,6 +319,31 @@ def test_two_runners_never_write_one_series(worlds: Any) -> None:
         first.runner.minute(a=1)
         second.runner.minute(a=2)
     assert (first.wrong(), second.wrong()) == ([], [])
+
+
+def test_a_copied_state_with_a_name_of_its_own_writes_series_of_its_own(worlds: Any) -> None:
+    """Both have counted 9 when one becomes two: the sum over both grows by what both count since."""
+    first, second = worlds(), worlds()
+    first.runner.minutes(3, a=3)
+    first.finish()
+    first.runner.stop()
+    shutil.copytree(first.runner.directory / "state", second.runner.directory / "state")
+    said = CliRunner().invoke(app, ["state", "--new-identity", "--state", str(second.runner.directory / "state")])
+    assert said.exit_code == 0
+    second.runner.source.logs = deepcopy(first.runner.source.logs)
+    second.runner.events = deepcopy(first.runner.events)
+    second.clock.now = first.clock.now
+    for _ in range(5):
+        first.runner.minute(a=1)
+        second.runner.minute(a=2)
+    assert first.wrong() == []
+    second.finish()
+    own = second.samples("a")
+    assert (own[0][1], own[-1][1]) == (9, 19)
+    names = [one.runner.runner().state.identity for one in (first, second)]
+    grown = first.value(f'sum(max_over_time(m_n_total{{runner=~"{"|".join(names)}"}}[20m]))')
+    assert grown == 14 + 19
+    assert first.value(f'sum(increase(m_n_total{{runner="{names[1]}"}}[20m]))', back=120) == pytest.approx(10, rel=0.15)
 
 
 # -- looking at the server --------------------------------------------------------------------------------
