@@ -89,7 +89,7 @@ class S3(Source):
         look_back: How far before the watermark objects are looked for, and before now at the first start; of use
             with a layout. What is older is for `pegel backfill`.
         poll_interval: Time between two listings.
-        delete: Delete objects whose effect is safe.
+        delete: Delete objects whose effect is safe. No other runner may read them then.
         dry_run: With `delete`: only say in the log what would be deleted.
         parallel: Requests at a time.
         max_in_flight: Bytes of objects that are on their way, or here and not yet read.
