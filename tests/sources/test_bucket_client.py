@@ -202,7 +202,7 @@ def test_a_chunked_answer_is_read(clients: list[Client]) -> None:
     assert one.server.connections == 1
 
 
-@pytest.mark.parametrize("odd", [item("a&#x1;b"), item("a\ufffdb")])
+@pytest.mark.parametrize("odd", [item("a&#x1;b"), item("a\ufffdb"), item("a\rb")])
 def test_a_key_that_xml_cannot_hold_is_asked_for_in_percent_signs(clients: list[Client], odd: str) -> None:
     tail = "<IsTruncated>false</IsTruncated></ListBucketResult>"
     packed = f"{BEGIN}<EncodingType>url</EncodingType>{item('a%01b')}{item('c+d%2Be')}{tail}"

@@ -59,6 +59,11 @@ def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
 @given(st.binary(max_size=300) | damaged(GOOD.encode()))
 @settings(max_examples=300)
 @example(GOOD.replace("<NextContinuationToken>t", "<NextContinuationToken>\udcff").encode("utf-8", "surrogateescape"))
+@example(GOOD.replace("UTF-8", "TF-8").encode())
+@example(GOOD.replace("UTF-8", "gb18030").encode())
+@example(GOOD.replace("UTF-8", "utf-7").encode())
+@example(GOOD.replace("UTF-8", "rot13").encode())
+@example(GOOD.replace("UTF-8", "undefined").encode())
 @example(GOOD.replace("<Size>3", "<Size>-3").encode())
 @example(GOOD.replace("<Size>3", "<Size>" + "9" * 18).encode())
 @example(GOOD.replace("<Size>3", "<Size>" + "9" * 5000).encode())
@@ -76,6 +81,7 @@ def test_a_page_is_a_listing_or_it_is_none(body: bytes) -> None:
 
 @given(damaged(GOOD.encode()))
 @settings(max_examples=200)
+@example(GOOD.replace("e&quot;", "e&quot; ").encode())
 def test_the_pattern_never_says_anything_but_what_the_parser_says(body: bytes) -> None:
     """A comment in front of the root sends a page to the parser, which is the definition."""
     quick, slow = _said(body), _said(body.replace(b"?>", b"?><!-- -->", 1))
@@ -163,6 +169,14 @@ def test_what_cannot_be_an_answer_is_said(clients: list[Client], answer: bytes) 
     one = client(clients, answer + b"|close")
     with pytest.raises(StoreError, match="an answer that is none"):
         one.do(one.bucket.read("k", "e", 0, 3))
+
+
+def test_more_than_an_answer_is_not_the_next_one(clients: list[Client]) -> None:
+    """Bytes that a proxy has sent too many would be taken for the content of another object."""
+    one = client(clients, reply("206 X", b"abc") + reply("206 X", b"bad"), reply("206 X", b"def"))
+    assert one.do(one.bucket.read("k", "", 0, 3)) == b"abc"
+    assert one.do(one.bucket.read("l", "", 0, 3)) == b"def"
+    assert one.server.connections == 2
 
 
 def test_the_beginning_of_an_object_is_no_later_part(clients: list[Client]) -> None:

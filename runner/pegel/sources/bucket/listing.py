@@ -27,7 +27,10 @@ _PLAIN = re.compile(rb'\s*<\?xml version="1\.0"(?: encoding="(?:UTF|utf)-8")?\s*
 _REPLACED = "\ufffd"
 """What some servers write in the place of a byte that XML cannot hold."""
 
-_ODD = (b"<!", b"<EncodingType>", _REPLACED.encode())
+_RETURN = re.compile(rb"<Key>[^<]*\r")
+"""A key that XML makes another one of: the parser reads every end of a line as a newline."""
+
+_ODD = (b"<!", b"\r", b"<EncodingType>", _REPLACED.encode())
 """What the parser has to look at."""
 
 _MOST_TAGS = 200_000
@@ -103,7 +106,7 @@ def _plain(body: bytes) -> Page | None:
 def _read(said: Iterable[Sequence[bytes]], places: Sequence[int]) -> Iterator[Found]:
     key, etag, size, modified = places
     for one in said:
-        name, tag = one[key], one[etag].replace(b"&quot;", b"")
+        name, tag = one[key], one[etag].replace(b"&quot;", b'"')
         if b"&" in name or b"&" in tag or not one[size].isdigit():
             raise ValueError("an entity, or no number")
         yield Found(name.decode(), tag.decode("ascii").strip('"'), int(one[size]), one[modified].decode("ascii"))
@@ -128,14 +131,14 @@ def _shape(block: bytes) -> tuple[re.Pattern[bytes], tuple[int, ...]] | None:
 def _parsed(body: bytes, *, last_resort: bool) -> Page:
     try:
         root = ET.fromstring(body)  # noqa: S314 - no document type is let through, so nothing can grow
-    except ET.ParseError as error:
+    except (ET.ParseError, LookupError, ValueError) as error:  # the latter of an encoding that nobody knows
         raise UnreadableError(f"the listing cannot be read: {error}") from error
     space = root.tag[: root.tag.find("}") + 1]
     if root.tag != f"{space}ListBucketResult":
         raise StoreError(_NO_LISTING)
     packed = root.findtext(f"{space}EncodingType") == "url"
     objects = [_object(item, space, packed=packed) for item in root.iterfind(f"{space}Contents")]
-    if not (packed or last_resort) and any(_REPLACED in found.key for found in objects):
+    if not (packed or last_resort) and (_RETURN.search(body) or any(_REPLACED in found.key for found in objects)):
         raise UnreadableError("the listing has a key that XML cannot hold")
     more = root.findtext(f"{space}IsTruncated") == "true"
     token = root.findtext(f"{space}NextContinuationToken") or ""

@@ -165,7 +165,7 @@ class Wire:
             raise StoreError("a key or a token has characters that none has; is it in one line of its file?")
         request = ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
         while True:
-            connection = self._idle.pop() if self._idle else await self._connect()
+            connection = await self._kept() or await self._connect()
             try:
                 async with asyncio.timeout(self._timeout + limit / _SLOWEST) as whole:
                     return await self._exchange(connection, method, request, limit)
@@ -270,6 +270,15 @@ class Wire:
 
     # -- connections --------------------------------------------------------------------------------------
 
+    async def _kept(self) -> _Connection | None:
+        """A connection that is kept, and on which nothing came since its last answer: that would be taken for ours."""
+        while self._idle:
+            connection = self._idle.pop()
+            if await _is_quiet(connection.reader):
+                return connection
+            connection.close()
+        return None
+
     async def _connect(self) -> _Connection:
         """A new connection; whatever fails here, nothing was sent."""
         try:
@@ -359,6 +368,18 @@ def _headers(lines: Iterable[str]) -> dict[str, str]:
             raise ValueError("two lengths")
         found[name] = value
     return found
+
+
+async def _is_quiet(reader: asyncio.StreamReader) -> bool:
+    """Whether nothing is there, not even the end."""
+    try:
+        async with asyncio.timeout(0):
+            await reader.read(1)
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _is_over(error: Exception) -> bool:
