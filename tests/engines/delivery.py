@@ -190,6 +190,7 @@ class Story:
         self._gone_rows = 0
         self._punctual: Counter[int] = Counter()
         self._judging = threading.Lock()
+        self._deleted = threading.Event()
         self._bucket_road = Road(seed, 0.03, [SLOW_DOWN, reset, lost_reply, cut_reply, answering(500)])
         self._receiver_road = Road(seed + 1, 0.15, [lost_reply, lost_reply, reset, cut_reply, answering(503)])
 
@@ -308,15 +309,13 @@ class Story:
     def _end_of_story(self) -> None:
         """The roads are good: everything is read, closed and sent by `run --once`, and a service deletes the rest."""
         self._bucket_road.good = self._receiver_road.good = True
-        last = self._start_service("--once", "--close", "--patience", "60s")
-        said = last.communicate(timeout=LONGEST_END)[1].decode()
-        if last.returncode:
-            self.told.wrong.append(f"the last run ended with {last.returncode}: {said[-500:]}")
+        self._read_all()
         service = self._start_service()
         until = time.monotonic() + LONGEST_END
         try:
             while self._left() and time.monotonic() < until and service.poll() is None:
-                time.sleep(0.2)
+                self._deleted.wait(1.0)
+                self._deleted.clear()
         finally:
             service.terminate()
             said = service.communicate(timeout=30)[1].decode()
@@ -324,6 +323,16 @@ class Story:
         if left:
             self.told.wrong.append(f"{len(left)} objects were never deleted, such as {left[0]}; {said[-500:]}")
         self.told.rows, self.told.deleted = self._truth.rows, len(self._gone)
+
+    def _read_all(self) -> None:
+        last = self._start_service("--once", "--close", "--patience", "60s")
+        try:
+            said = last.communicate(timeout=LONGEST_END)[1].decode()
+        except subprocess.TimeoutExpired:
+            last.kill()
+            said = last.communicate()[1].decode()
+        if last.returncode:
+            self.told.wrong.append(f"the last run ended with {last.returncode}: {said[-500:]}")
 
     def _left(self) -> list[str]:
         """Names of the objects in the bucket, of which others may just be deleted."""
@@ -335,6 +344,8 @@ class Story:
         if exchange.request.method == "DELETE":
             self._judge_deletion(exchange.request.path.partition("/logs/edge/all/")[2].replace("%2B", "+"))
         self._bucket_road(exchange)
+        if exchange.request.method == "DELETE":
+            self._deleted.set()
 
     def _judge_deletion(self, key: str) -> None:
         """Prometheus has every row of all objects that are gone, and all that came in time up to this one's end."""
