@@ -2,7 +2,7 @@
 
 `python bench/scale.py [--rows N] [--rate N] [--backfill]` reads objects as `bench/cdn77.py` has them, but of a busier
 log (rows a second of event time), through versitygw (`./dev engines versitygw`) and a Dask scheduler on this machine. A
-worker has one thread. What the coordinator does depends on the windows and series that there are, and not on rows: the
+worker has one thread. Windows behind the last record stay open. What the coordinator does depends on the windows and series that there are, and not on rows: the
 more rows a minute has, the less it is for each. `--backfill` closes all windows, too: two hours of steps.
 """
 
@@ -41,6 +41,7 @@ bucket = "logs"
 prefix = ""
 disorder = "2m"
 look_back = "1000000h"
+idle_after = "1000000h"
 enrichers.geoip.file = "{places}"
 
 [[sinks]]
