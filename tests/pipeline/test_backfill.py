@@ -393,3 +393,7 @@ def test_a_back_fill_has_counters_of_its_own_which_end_before_those_of_the_runne
     assert (old[-1][0], math.isnan(old[-1][1])) == (630, True)
     assert [after - before for (_, before), (_, after) in itertools.pairwise(old[:-1])] == [12] * 8
     assert place.tsdb.broken == []
+    gauges = sorted(place.tsdb.series["hits", (("key", "k"),), "users"])
+    assert [time // 10**6 - NOON for time in gauges] == list(range(180, 901, 60)), (
+        "one series, one sample of each window"
+    )

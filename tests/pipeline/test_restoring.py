@@ -150,6 +150,7 @@ def test_counters_begin_with_nothing_where_something_cannot_be_read_again(
     cut(world, keep=8)
     since = world.clock.now
     world.runner.minutes(5, a=2)
+    world.runner.stop()
     world.runner.minutes(2, a=2, b=7)
     world.finish()
     world.runner.stop()

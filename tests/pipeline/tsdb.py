@@ -7,11 +7,12 @@ out-of-order window, of which the first stays.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from pegel.errors import Permanent, Retryable
+from pegel.pipeline.totals import growing
 from pegel.sinks import Histogram, Point, Sampling, Sink
 from pegel.sinks.points import pack, unpack
 from pegel.units import Duration
@@ -95,8 +96,16 @@ class Meter(Sink):
         return Sampling(reach=Duration(max(3600.0, self.tsdb.window) - 300), idle=Duration(900.0), shards=self.shards)
 
     def encode(self, points: Sequence[Point]) -> bytes:
-        more = (("backfill", self.backfill),) if self.backfill else ()
-        return pack([replace(point, labels=(*more, *point.labels)) for point in points])
+        return pack(points)
+
+    def _named(self, points: Iterable[Point]) -> Iterator[Point]:
+        """Totals of a back-fill have series of their own."""
+        for point in points:
+            totals = {name: point.values[name] for name in growing(point.kinds) & point.values.keys()}
+            rest = {name: value for name, value in point.values.items() if name not in totals}
+            more = (("backfill", self.backfill),) if self.backfill else ()
+            yield replace(point, labels=(*more, *point.labels), values=totals)
+            yield replace(point, values=rest)
 
     def send(self, payload: bytes) -> None:
         self._send(payload, again=False)
@@ -117,7 +126,7 @@ class Meter(Sink):
             rows = dict.fromkeys(range(len(points)), "too old")
             raise Permanent("too old", rows, dict.fromkeys(rows, "outside_retention"))
         for _, group in groupby(numbered, key=lambda one: one[1].end_us):
-            reason = self.tsdb.append([point for _, point in group])
+            reason = self.tsdb.append(list(self._named(point for _, point in group)))
             if reason and not again:
                 self.tsdb.broken.append(f"refused: {reason}")
         if fate == "reply lost":

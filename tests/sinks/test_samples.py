@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pegel.sinks import Histogram, Point
+from pegel.sinks import Histogram, Kind, Point
 from pegel.sinks.samples import Encoder, Frame, frames
 from pegel.sinks.write_request import STALE, Moment, varint
 from pegel.sinks.write_request2 import Translator
@@ -192,3 +192,21 @@ def test_of_two_series_that_cleaning_made_equal_the_first_one_stays() -> None:
     given = [point(labels=(("key", text),), n=number) for number, text in enumerate(["a\n", "a\r", "b"])]
     (frame,) = encoded(*given)
     assert frame.counts == [1, 0, 1]
+
+
+def test_totals_may_have_labels_of_their_own() -> None:
+    """A counter of a back-fill is a series of its own; a gauge is the same as that of the runner."""
+    kinds: dict[str, Kind] = {"n": "counter", "g": "gauge", "h": "histogram", "i": "info"}
+    one = point("m", (), n=1, g=2, h=Histogram((1.0,), (1, 1), 0.5), i="text", kinds=kinds)
+    found = read(encoded(one, encoder=Encoder({"runner": "r"}, {"backfill": "b"}))[0].body)
+    labels = [dict(series.labels) for series in found]
+    names = {one["__name__"]: "backfill" in one for one in labels}
+    assert names == {
+        "m_n_total": True,
+        "m_g": False,
+        "m_h_bucket": True,
+        "m_h_sum": True,
+        "m_h_count": True,
+        "m_info": False,
+    }
+    assert all(one["runner"] == "r" for one in labels)

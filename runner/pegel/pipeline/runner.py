@@ -33,13 +33,14 @@ from pegel.seams import Clock, Files, SystemClock, SystemFiles
 from pegel.sinks import Point
 from pegel.sources import Afar
 from pegel.state import Connect, State, connect
+from pegel.state.report import report
 from pegel.table import Engine
 
 log = logging.getLogger("pegel.runner")
 
 
 class Hands(Protocol):
-    """Other machines that read for this one (`pegel.scale.Crew` fits)."""
+    """Other machines that read for this one (`pegel.scale.crew.Crew` fits)."""
 
     def engage(self, stage: SourceStage, keys: Keys, settled: Callable[[], bool]) -> Afar:
         """Who reads the parcels of a source.
@@ -170,7 +171,10 @@ class Runner:
 
     def _deliveries(self, plan: SinkPlan) -> Sequence[Delivery]:
         """The roads to a sink: one, or one for each of its shards."""
-        plan.sink.introduce(self.state.identity, "" if self._alone else self.state.directory.name)
+        if self._alone:
+            plan.sink.introduce(self.state.identity)
+        else:
+            plan.sink.introduce(report(self._home)["identity"], self.state.directory.name)
         if plan.sink.sampling is None:
             return [Delivery(plan, self.state, self.clock)]
         with self.state.transaction():

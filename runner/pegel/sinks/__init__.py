@@ -126,7 +126,7 @@ class Sink(ABC):
         """Learn the runner's state directory, where a sink may keep what it has to remember."""
 
     def introduce(self, identity: str, backfill: str = "") -> None:  # noqa: B027 (most do not tell runners apart)
-        """Learn the random name of the runner's state, and which back-fill this is if it is one."""
+        """Learn the random name of the runner's state, and which back-fill beside it this is if it is one."""
 
     def probe(self) -> Sequence[str]:
         """Try the endpoint without storing anything: what is wrong, as sentences that say what to do.

@@ -133,6 +133,7 @@ class RemoteWrite(Sink):
         if not 0 < self.timeout <= _LONGEST_TIMEOUT:
             raise ValueError("timeout: has to be more than nothing and at most 5m")
         self._own: Mapping[str, str] = {}
+        self._of_totals: Mapping[str, str] = {}
         self._progress = _Progress(b"")
         self._version = self.protocol
 
@@ -185,11 +186,11 @@ class RemoteWrite(Sink):
 
     def introduce(self, identity: str, backfill: str = "") -> None:
         runner = {self.runner_label: self.runner or identity} if self.runner_label else {}
-        self._own = {**runner, **({"backfill": backfill} if backfill else {})}
+        self._own, self._of_totals = runner, {"backfill": backfill} if backfill else {}
 
     def encode(self, points: Sequence[Point]) -> bytes:
         if self._encoder is None:
-            self._encoder = Encoder(self._own)
+            self._encoder = Encoder(self._own, self._of_totals)
         return self._encoder.encode(points)
 
     def send(self, payload: bytes) -> None:

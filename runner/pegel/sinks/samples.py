@@ -55,9 +55,10 @@ class Frame:
 class Encoder:
     """Makes payloads; knows the labels of series as bytes from one payload to the next."""
 
-    def __init__(self, own: Mapping[str, str]) -> None:
-        """`own` are labels on every series."""
+    def __init__(self, own: Mapping[str, str], totals: Mapping[str, str] | None = None) -> None:
+        """`own` are labels on every series, `totals` on those of counters and histograms."""
         self._own = own
+        self._of_totals = {**own, **(totals or {})}
         self._heads: dict[tuple[str, _Labels], dict[str, bytes]] = {}
         self._kinds: dict[str, Mapping[str, Kind]] = {}
         self._moment = Moment.of(0)
@@ -113,8 +114,9 @@ class Encoder:
             elif name in known:
                 found.append((known[name], value))
             else:
-                family = family_name(point.metric, name, _kind(point, name), alone=_is_alone(point, name))
-                known[name] = self._head(family, point.labels)
+                kind = _kind(point, name)
+                family = family_name(point.metric, name, kind, alone=_is_alone(point, name))
+                known[name] = self._head(family, point.labels, self._of_totals if kind == "counter" else self._own)
                 found.append((known[name], value))
         if "info" in point.kinds.values():
             found += self._info(point)
@@ -140,7 +142,8 @@ class Encoder:
         if not texts:
             return []
         name = metric_name(point.metric)
-        return [(self._head(name if name.endswith("_info") else f"{name}_info", (*point.labels, *texts)), 1)]
+        shown = name if name.endswith("_info") else f"{name}_info"
+        return [(self._head(shown, (*point.labels, *texts), self._own), 1)]
 
     def _histogram(
         self, known: dict[str, bytes], point: Point, name: str, value: Histogram
@@ -157,13 +160,13 @@ class Encoder:
         for series, bound, number in numbers:
             key = f"{series}{{{bound}}}"
             if key not in known:
-                known[key] = self._head(series, point.labels, bound)
+                own = {"le": bound, **self._of_totals} if bound else self._of_totals
+                known[key] = self._head(series, point.labels, own)
             found.append((known[key], math.nan if math.isnan(value.sum) else number))
         return found
 
-    def _head(self, name: str, labels: _Labels, bound: str = "") -> bytes:
+    def _head(self, name: str, labels: _Labels, own: Mapping[str, str]) -> bytes:
         """Labels as the receiver takes them, with those that belong to us; others of these names step aside."""
-        own = {**({"le": bound} if bound else {}), **self._own}
         others = [(f"exported_{key}" if key in own else key, text) for key, text in labels if own.get(key) != text]
         return self._moment.head(labels_field(name, [*series_labels(others), *own.items()]))
 

@@ -61,7 +61,7 @@ class Course:
     def step_back(self) -> None:
         """The request under way is not there and never will be; what it had is due."""
         self.due, self.sent, self.written = self.due or self.sent, _read(self.former), self.former
-        self.live = self.due is not None
+        self.live = True
 
 
 class Sampled:
