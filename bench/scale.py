@@ -2,8 +2,9 @@
 
 `python bench/scale.py [--rows N] [--rate N] [--backfill]` reads objects as `bench/cdn77.py` has them, but of a busier
 log (rows a second of event time), through versitygw (`./dev engines versitygw`) and a Dask scheduler on this machine. A
-worker has one thread. Windows behind the last record stay open. What the coordinator does depends on the windows and series that there are, and not on rows: the
-more rows a minute has, the less it is for each. `--backfill` closes all windows, too: two hours of steps.
+worker has one thread. Windows behind the last record stay open; with `--backfill` they close, which is two hours of
+steps. What the coordinator does depends on the windows and series that there are, and not on rows: the more rows a
+minute has, the less it is for each.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cdn77 import PLACES
-from ookla import CACHE
+sys.path += [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests")]
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
+from bench.cdn77 import PLACES  # noqa: E402 - found by what stands above
+from bench.ookla import CACHE  # noqa: E402
 
 CONFIG = """
 [runner]
@@ -161,9 +162,7 @@ def main() -> None:
                     CONFIG.format(directory=scratch, name=workers, port=port, endpoint=server.url, places=PLACES)
                 )
                 config.chmod(0o600)
-                run = measure(
-                    config, {**os.environ, **names}, port, workers, server.pid, backfill=given.backfill
-                )
+                run = measure(config, {**os.environ, **names}, port, workers, server.pid, backfill=given.backfill)
                 walls[workers] = run.wall
                 crew = " + ".join(f"{one:.2f}" for one in run.workers)
                 print(

@@ -69,7 +69,8 @@ class Running:
 
     def _opened(self, plan: Plan, former: Plan | None) -> tuple[Runner, WebServer, Plan]:
         """What runs a plan, or the former one where the state or an address refuses the new one."""
-        runner = Runner(plan, accept_state_loss=self._accept_state_loss, hands=crew(plan))
+        hands = crew(plan)
+        runner = Runner(plan, accept_state_loss=self._accept_state_loss, hands=hands)
         web = WebServer(with_health(plan))
         try:
             web.open()
@@ -79,6 +80,8 @@ class Running:
                 web.stop()
                 raise
         except (StateError, ListenError) as error:
+            if hands is not None:
+                hands.close()
             if former is None:
                 raise
             log.error("the changed configuration cannot run, the old one goes on: %s", error)
