@@ -23,8 +23,8 @@ from pathlib import Path
 
 sys.path += [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests")]
 
-from bench.cdn77 import PLACES  # noqa: E402 - found by what stands above
-from bench.ookla import CACHE  # noqa: E402
+from bench.cdn77 import PLACES
+from bench.ookla import CACHE
 
 CONFIG = """
 [runner]
