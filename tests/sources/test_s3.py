@@ -211,6 +211,12 @@ def test_asking_again_does_not_count_twice_what_was_replaced_after_it_counted() 
     driver.settle()
     driver.stop()
     assert driver.records == counted("first")
+    assert driver.fate(key(12, 1)).startswith("dismissed: it was replaced after it had been counted")
+    driver.run()
+    driver.bucket.put(key(12, 1), lines("third"))
+    driver.run()
+    assert driver.records == counted("first")
+    assert driver.fate(key(12, 1)).startswith("quarantined: ")
 
 
 def test_a_right_that_one_object_lacks_holds_up_no_other() -> None:

@@ -58,7 +58,8 @@ def _put_aside(source: Mapping[str, Any], files: Files) -> list[dict[str, str]]:
         if fate.startswith(mark):
             places = stream["cursor"].get("files")
             names = [stream["stream"]] if places is None else _still_there(places, files)
-            found += [{"file": name, "reason": fate.removeprefix(mark)} for name in names]
+            kind = "object" if places is None else "archive"
+            found += [{"file": name, "reason": fate.removeprefix(mark), "kind": kind} for name in names]
     return found
 
 

@@ -24,6 +24,9 @@ QUARANTINED = "quarantined: "
 
 _REPLACED = QUARANTINED + "it was replaced after it had been counted; the new content is not counted"
 
+_DISMISSED = "dismissed: it was replaced after it had been counted; the new content was not counted"
+"""The fate of such an object once somebody has looked at it: nothing of it can be tried again."""
+
 
 @dataclass(slots=True)
 class Entry:
@@ -223,8 +226,14 @@ class Ledger:
                 self._changed[stream] = Position(stream, 0, 0, forget=True)
 
     def retry(self, tries: int) -> list[Entry]:
-        """Those that were put aside before somebody asked to try again, and of which something can still count."""
-        found = [one for one in self._entries.values() if one.fate and not one.counted and one.tries < tries]
+        """Those that were put aside before somebody asked to try again, and of which something can still count.
+
+        The others are no longer among those that were put aside: who asked has seen them.
+        """
+        aside = [one for one in self._entries.values() if one.fate and one.tries < tries]
+        for entry in [one for one in aside if one.counted]:
+            self.finish(entry, _DISMISSED)
+        found = [one for one in aside if not one.counted]
         for entry in found:
             entry.fate, entry.tries = "", tries
             self._note(entry)
