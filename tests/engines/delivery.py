@@ -88,7 +88,7 @@ class Size:
         window: Minutes for which a viewer counts.
         parts: In which the objects come.
         kills: Deaths in each part.
-        life: Seconds that a life lasts at most.
+        life: Seconds that a life lasts at most; twice as long where it goes on until a point is reached.
     """
 
     rows: int
@@ -285,7 +285,8 @@ class Story:
         words = ["-m", "engines.doomed", str(self.place / "config.toml"), str(self._rng.randint(1, 12)), name]
         process = self._start(words) if name else self._start_service()
         try:
-            said = process.communicate(timeout=self._rng.uniform(1.0, self.size.life))[1].decode()
+            most = 2 * self.size.life if name else self._rng.uniform(1.0, self.size.life)
+            said = process.communicate(timeout=most)[1].decode()
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
             process.communicate()
