@@ -20,6 +20,7 @@ from pegel.pipeline.releasing import Releases
 from pegel.pipeline.restoring import Replay
 from pegel.pipeline.sampling import SampledDelivery
 from pegel.pipeline.stage import Counted, Folded
+from pegel.pipeline.steady import SteadyTime
 from pegel.plan import SourcePlan, takes
 from pegel.seams import Clock
 from pegel.sinks import Point
@@ -61,6 +62,7 @@ class Turn:
     ) -> None:
         self._state = state
         self._clock = clock
+        self._steady = SteadyTime(clock)
         self._sources = {source.name: source for source in sources}
         self.metrics = list(metrics)
         self._deliveries = list(deliveries)
@@ -102,7 +104,7 @@ class Turn:
             return True
         if any(delivery.due() for delivery in self._deliveries) or self.releases.asked_again():
             return True
-        now = round(self._clock.wall() * 1e6)
+        now = self._steady.now()
         for metric in self.metrics:
             watermark, _ = self._metric_watermark(metric, news, now)
             if watermark is not None and metric.windows.pane_start(watermark) > metric.closed_before():
@@ -125,7 +127,7 @@ class Turn:
             StateError: The state cannot be written; nothing has changed, and this object is of no use any more.
         """
         begun = self._clock.monotonic()
-        now = round(self._clock.wall() * 1e6)
+        self._steady.now()
         with self._state.transaction():
             self.releases.number(self.metrics)
             for folded in folds:
@@ -138,7 +140,7 @@ class Turn:
             for source, what, count in noticed:
                 self._state.count("noticed_total", count, source=source, what=what)
                 self._replay.note(source, what)
-            points, totals = self._close(news, now, close_all=close_all)
+            points, totals = self._close(news, self._steady.now(), close_all=close_all)
             for delivery in self._deliveries:
                 delivery.put_closed(points, totals)
                 delivery.put(self._early_points(delivery))
@@ -188,8 +190,11 @@ class Turn:
             self.releases.note(plan.name, one)
             limits = [limit for limit in (chunk.read_at, chunk.bound, chunk.written) if limit is not None]
             newest = None if one.newest is None else min(one.newest, *limits)
+            if newest is not None:
+                self._steady.confirm(newest)
             if chunk.partition:
-                self._advance(plan.name, chunk.partition, newest, min(limits) if plan.source.ordered else chunk.read_at)
+                active = min(limits) if plan.source.ordered else chunk.read_at
+                self._advance(plan.name, chunk.partition, newest, min(active, self._steady.now()))
             self._count(plan.name, one)
 
     def _merge(self, metric: LiveMetric, folds: Sequence[Partials]) -> None:
