@@ -53,6 +53,7 @@ def sample(rows: int) -> Path:
 def count(directory: Path) -> None:
     """Count all objects of a directory, from nothing, in this process."""
     from pegel.config import load
+    from pegel.memory import settle
     from pegel.pipeline import Runner, trial
     from pegel.pipeline.service import Service
 
@@ -64,6 +65,7 @@ def count(directory: Path) -> None:
         plan = replace(trial.reading(plan, "cdn77", [str(file) for file in files]), sinks=())
         runner = Runner(plan)
         runner.open()
+        settle()
         try:
             trouble = Service(runner, threading.Event()).run_once(close_all=False, patience=60.0)
         finally:
