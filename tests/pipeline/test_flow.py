@@ -211,6 +211,7 @@ def test_of_two_sources_the_one_with_a_problem_is_told(well: Vitals) -> None:
 def test_a_condition_that_no_record_meets_is_shown(well: Vitals) -> None:
     stop = only(with_metric(old(well), where="status >= 500"))
     assert (stop.part, "none of them passes `where = status >= 500`" in stop.sentence) == ("metric m", True)
+    assert stop.level == "note", "a metric of errors is right to be silent where there are none"
 
 
 def test_values_that_cannot_be_stored_are_told(well: Vitals) -> None:

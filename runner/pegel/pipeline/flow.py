@@ -130,8 +130,9 @@ class _Way:
             sentence = f"records are read and give no value: {unusable[1]:,} were {unusable[0].replace('_', ' ')}"
             return Stop("problem", part, sentence, explain(self.sources[0], self.vitals.plan))
         if self.metric.where:
+            # as it should be where nothing is wrong: a metric of errors, or of what only an optional database says
             sentence = f"records are read, and none of them passes `where = {self.metric.where}`"
-            return Stop("problem", part, sentence, explain(self.sources[0], self.vitals.plan))
+            return Stop("note", part, sentence, explain(self.sources[0], self.vitals.plan))
         late = self._most("too_late_total", "metric")
         if late and late[0] == name:
             sentence = f"records are read, and {late[1]:,} came too late to be counted"
