@@ -20,6 +20,7 @@ from typing import Any, cast
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from doubles import FakeClock, House, Keeping, metric
+from pegel.memory import settle
 from pegel.metrics.definition import Value
 from pegel.metrics.partials import Partials
 from pegel.pipeline.stage import Chunk, Counted, Folded
@@ -132,6 +133,7 @@ def a_minute(url: str | None) -> float:
 
 
 def main() -> None:
+    settle()  # as `pegel run` does
     with receiver() as url:
         encode_and_send(url)
         with_it, without = a_minute(url), a_minute(None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,8 +39,7 @@ class ScalarPart:
     merge: str
 
 
-@dataclass(frozen=True)
-class Pane:
+class Pane(NamedTuple):
     """One merged row: everything known of one series in one window, input of `finish`.
 
     Attributes:

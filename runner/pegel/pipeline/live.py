@@ -438,7 +438,10 @@ class LiveMetric:
         growing = {name for name, kind in self.kinds.items() if kind in ("counter", "histogram")}
         sets = (0,) * len(self.compiled.sets)
         panes = [Pane(row.records, row.scalars, sets, self._buckets(row), row.arrivals) for row in rows]
-        return [{name: one for name, one in value.items() if name in growing} for value in self.compiled.finish(panes)]
+        finished = self.compiled.finish(panes)
+        if growing == self.kinds.keys():
+            return [dict(value) for value in finished]
+        return [{name: one for name, one in value.items() if name in growing} for value in finished]
 
     def present(self, pane: int) -> set[tuple[str, ...]]:
         """The label values of the series with a record in a pane."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pegel.state.crowds import Crowds
 from pegel.state.members import Members
@@ -34,8 +34,7 @@ class Part(Protocol):
     def merge(self) -> str: ...
 
 
-@dataclass(frozen=True)
-class PaneRow:
+class PaneRow(NamedTuple):
     """One series in one pane.
 
     Attributes:
@@ -220,5 +219,6 @@ class WindowTables:
 
 
 def _pane_row(row: tuple[Any, ...], scalars: int) -> PaneRow:
-    arrivals = tuple(value or 0 for value in row[4 + scalars :])
+    rest = row[4 + scalars :]
+    arrivals = tuple([value or 0 for value in rest]) if rest else ()
     return PaneRow(row[0], row[1], row[2], row[3], row[4 : 4 + scalars], arrivals)
