@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -210,3 +211,14 @@ def test_totals_may_have_labels_of_their_own() -> None:
         "m_info": False,
     }
     assert all(one["runner"] == "r" for one in labels)
+
+
+def test_what_requests_have_in_common_is_said_for_each_of_them_and_forgotten_in_time() -> None:
+    """The same series with other values, with times that are shorter as bytes, and in another order."""
+    points = [point("m", (("key", key),), n=number, kinds={"n": "gauge"}) for number, key in enumerate("abc")]
+    requests = [points, [replace(one, values={"n": 7}) for one in points], points[::-1], points[:1]]
+    requests += [[replace(one, end_us=1_000_000) for one in points], points]
+    for translator in (Translator(), Translator(most=3)):
+        for request in requests:
+            for frame in encoded(*request):
+                assert read2(translator.translate(frame.body, frame.time)) == read(frame.body)
