@@ -16,7 +16,7 @@ from pegel.config.entries import CaseEntry, EnricherEntry, MetricEntry, OutboxEn
 from pegel.config.options import alternatives, options
 from pegel.config.writing import value as written
 from pegel.metrics.definition import Value
-from pegel.plan import RunnerSettings
+from pegel.plan import RunnerSettings, ScaleSettings
 from pegel.units import Duration, Size
 
 TARGET = Path(__file__).with_name("reference.md")
@@ -37,6 +37,7 @@ TABLES: tuple[tuple[str, type], ...] = (
     ("`[[sinks]]`", SinkEntry),
     ("`outbox` of a sink", OutboxEntry),
     ("`[[tests]]`", CaseEntry),
+    ("`[scale]`", ScaleSettings),
 )
 
 ROOMS = (("sources", "Sources"), ("formats", "Formats"), ("enrichers", "Enrichers"), ("sinks", "Sinks"))

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from pegel.errors import Retryable
 from pegel.formats import End, Format, Frames
@@ -62,7 +62,7 @@ class Words(Format):
 class Given(Source):
     """Offers bytes that a test appends, per partition; remembers nothing between two of its lives but positions."""
 
-    guarantee = "replayable"
+    guarantee: ClassVar[Literal["replayable", "lossy"]] = "replayable"
 
     logs: dict[str, bytearray] = field(default_factory=dict)
     broken: str = ""

@@ -14,6 +14,8 @@ COMPONENTS = ("sources", "formats", "enrichers", "metrics", "state", "sinks")
 
 ROOT_MODULES = {
     "arrow",
+    "clocks",
+    "crowd",
     "errors",
     "eventtime",
     "listening",

@@ -12,6 +12,7 @@ Kind = Literal[
     "barchart",
     "bargauge",
     "gauge",
+    "geomap",
     "heatmap",
     "histogram",
     "logs",

@@ -53,9 +53,11 @@ def slices(
 
 def texts(values: Sequence[str]) -> Texts:
     """A column of the given values."""
-    encoded = [value.encode() for value in values]
-    lengths = np.array([len(value) for value in encoded], np.int64)
-    return slices([np.frombuffer(b"".join(encoded), np.uint8)], np.cumsum(lengths) - lengths, lengths)
+    text = "".join(values)
+    encoded = text.encode()
+    sizes = map(len, values) if len(encoded) == len(text) else (len(value.encode()) for value in values)
+    lengths = np.fromiter(sizes, np.int64, len(values))
+    return slices([np.frombuffer(encoded, np.uint8)], np.cumsum(lengths) - lengths, lengths)
 
 
 def _fill(views: NDArray[np.int32], rows: Any, buffer: Bytes, starts: Offsets, lengths: Offsets, index: int) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-Fault = Literal["type_conflict", "outside_retention", "unparsable", "too_big", "other"]
+Fault = Literal["type_conflict", "outside_retention", "unparsable", "too_big", "out_of_order", "other"]
 """Why a point can never be stored, as a class: few, whatever words a server finds for each row."""
 
 

@@ -6,6 +6,7 @@ it is open.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -49,6 +50,56 @@ class RunnerSettings:
     snapshot_interval: Duration = Duration(600.0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["human", "json"] = "human"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScaleSettings:
+    """The `[scale]` table: workers on other machines read the objects of buckets, by Dask.
+
+    Every machine has the same configuration. The one that runs `pegel run` (or `pegel backfill`) alone has a state: it
+    lists, merges, commits and sends; those that run `pegel worker` read, parse and fold.
+
+    Options:
+        scheduler: Where the Dask scheduler is: `tls://HOST:PORT`, or `tcp://` on this machine.
+        ca_file: Certificates of the authority that has signed those of all machines (PEM); needed with `tls://`.
+        cert_file: Certificate of this machine (PEM); needed with `tls://`.
+        key_file: Its key (PEM); needed with `tls://`.
+        max_in_flight: Bytes of objects that are with the workers, or read and not yet merged.
+        without_workers: While no worker can be reached, objects `wait`, or are read on this machine (`read_here`).
+
+    Example:
+        [scale]
+        scheduler = "tcp://127.0.0.1:8786"
+    """
+
+    scheduler: str
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    max_in_flight: Size = Size(256 * 2**20)
+    without_workers: Literal["wait", "read_here"] = "wait"
+
+    def __post_init__(self) -> None:
+        match = _SCHEDULER.fullmatch(self.scheduler)
+        if match is None:
+            raise ValueError("scheduler: must be tls://HOST:PORT, or tcp://127.0.0.1:PORT on this machine")
+        if match["scheme"] == "tcp" and match["host"] not in _LOOPBACK:
+            raise ValueError(
+                "scheduler: a scheduler runs what it is sent, so beyond this machine it must be tls:// with"
+                " certificates (ca_file, cert_file, key_file)"
+            )
+        if self.max_in_flight < 1:
+            raise ValueError("max_in_flight: must be at least 1B")
+        files = {name: getattr(self, name) for name in ("ca_file", "cert_file", "key_file")}
+        if match["scheme"] == "tcp":
+            for name in (name for name, file in files.items() if file is not None):
+                raise ValueError(f"{name}: is of no use without tls://")
+        for name in (name for name, file in files.items() if file is None and match["scheme"] == "tls"):
+            raise ValueError(f"tls:// needs {name}, too: all machines know each other by certificates")
+
+
+_SCHEDULER = re.compile(r"(?P<scheme>tls|tcp)://(?P<host>\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +236,7 @@ class Plan:
     metrics: Sequence[Metric]
     sinks: Sequence[SinkPlan]
     tests: Sequence[Case] = ()
+    scale: ScaleSettings | None = None
 
     def endpoints(self) -> list[Endpoint]:
         """All that is answered over HTTP."""

@@ -117,11 +117,16 @@ class Batch:
         return Table(self, sql, dict(columns))
 
     def hold(self, table: Table) -> Table:
-        """Run a table once and keep its rows until the next `keep` has run: what follows reads it more than once."""
+        """Run a table once and keep its rows until the next `keep` has run: what follows reads it more than once.
+
+        One that is held as good as already stays as it is.
+        """
+        if table.held:
+            return table
         name = f"held_{next(self._names)}"
         ((rows,),) = self.query(f"create temp table {name} as {table.sql}")
         self._held.append(name)
-        return Table(self, f"select * from {name}", table.columns, at_most=rows)
+        return Table(self, f"select * from {name}", table.columns, at_most=rows, held=True)
 
     def keep(self, table: Table) -> Table:
         """Run a table once and keep its rows for this batch."""
@@ -160,12 +165,14 @@ class Table:
 
     Attributes:
         at_most: It has no more rows than this; None where that is not known.
+        held: It was made of rows that are held by little more than joins, so that reading it again costs little.
     """
 
     batch: Batch
     sql: str
     columns: Columns
     at_most: int | None = None
+    held: bool = False
 
     def with_columns(self, expressions: Mapping[str, str], types: Columns) -> Table:
         """Add columns (or replace those of the same name) by SQL expressions over the present ones."""
@@ -187,7 +194,7 @@ class Table:
             return self
         columns = {name: kind for name, kind in self.columns.items() if name not in stale}
         sql = f"select * exclude ({', '.join(map(quote, stale))}) from ({self.sql})"
-        return Table(self.batch, sql, columns, self.at_most)
+        return Table(self.batch, sql, columns, self.at_most, self.held)
 
     def where(self, condition: str) -> Table:
         """Keep the rows for which an SQL condition is true."""

@@ -26,12 +26,16 @@ values.total = "count(*)"
 """
 
 
+BUCKET = {"S3_BUCKET": "real-time-logs-example", "S3_ACCESS_KEY": "canary", "S3_SECRET_KEY": "canary"}
+"""What the preset `cdn77` cannot do without: nobody can guess the name of a bucket, nor a key to it."""
+
+
 class Folder:
     """A directory with configuration files."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.environ: dict[str, str] = {"HOSTNAME": "st-01"}
+        self.environ: dict[str, str] = {"HOSTNAME": "st-01", **BUCKET}
 
     def write(self, text: str, name: str = "config.toml") -> Path:
         path = self.path / name

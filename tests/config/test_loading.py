@@ -34,7 +34,7 @@ def test_every_problem_is_told_in_the_order_of_the_file(folder: Folder) -> None:
         'config.toml:13:9  metrics[0].every: "every" must divide a day, such as 10s, 1m, 15m, 1h or 1d',
         (
             'config.toml:18:8  sinks[0].type: there is no sink "locl"; there is file, stdout, local, prometheus,'
-            ' influxdb2; did you mean "local"?'
+            ' influxdb2, remote_write; did you mean "local"?'
         ),
         "config.toml:19:1  oops: unknown section",
     ]
@@ -162,7 +162,7 @@ def test_what_would_do_nothing_is_a_warning(folder: Folder) -> None:
 
 
 def test_a_configuration_that_begins_with_its_sinks_is_fine(folder: Folder) -> None:
-    """The one of the stack watches itself until somebody adds a source; a warning would be the first thing seen."""
+    """The one of the stack watches itself until a source is added; a warning there would be the first thing seen."""
     assert folder.warnings("[[sinks]]\ntype = 'stdout'\nmetrics = ['*', 'pegel_*']\n") == []
 
 
@@ -244,3 +244,15 @@ state = "{state}"
     (state / "state.db").touch()
     assert load(config, folder.environ).sources
     assert [problem.path for problem in check(config, folder.environ).problems] == ["enrichers[0].file"]
+
+
+def test_a_metric_that_reaches_a_prometheus_by_two_roads_is_a_warning(folder: Folder) -> None:
+    """Scraped and written it is there twice, and a sum counts it twice."""
+    roads = (
+        "[[sinks]]\ntype = 'prometheus'\n[[sinks]]\ntype = 'remote_write'\nurl = 'http://localhost:9090/api/v1/write'\n"
+    )
+    (warning,) = folder.warnings(GOOD + roads)
+    assert 'shop_requests is on the page of "prometheus" too; if one server gets both' in warning
+    assert folder.warnings(GOOD + roads + "metrics = ['pegel_*']\n") != []
+    apart = roads.replace("type = 'prometheus'\n", "type = 'prometheus'\nmetrics = ['pegel_*']\n")
+    assert folder.warnings(GOOD + apart) == []

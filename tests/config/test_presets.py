@@ -41,9 +41,11 @@ every = "${EVERY}"
 """
 
 
-def expanded(tmp_path: Path, text: str, environ: dict[str, str] | None = None) -> tuple[Declared, list[str]]:
+def expanded(
+    tmp_path: Path, text: str, environ: dict[str, str] | None = None, preset: str = PRESET
+) -> tuple[Declared, list[str]]:
     (tmp_path / "presets").mkdir(exist_ok=True)
-    (tmp_path / "presets" / "x.toml").write_text(PRESET)
+    (tmp_path / "presets" / "x.toml").write_text(preset)
     file = tmp_path / "c.toml"
     file.write_text(text)
     problems: list[Problem] = []
@@ -66,6 +68,28 @@ def test_a_preset_is_a_source_with_enrichers_and_metrics(tmp_path: Path) -> None
     assert "preset" not in source.plain()
     assert [users(node) for node in (*declared.enrichers, *declared.metrics)] == [["a"], ["a"], ["a"]]
     assert [node.plain()["name"] for node in declared.metrics] == ["x_requests", "x_users"]
+
+
+def test_a_file_that_holds_a_secret_takes_the_place_of_the_variable(tmp_path: Path) -> None:
+    """A preset refers to the environment; who has a file has no such variable, and one of the two is enough."""
+    text = '[[sources]]\nname = "a"\npreset = "x"\nkey_file = "/k"\n'
+    preset = PRESET.replace('type = "file"\n', 'type = "file"\nkey = "${KEY}"\n', 1)
+    declared, problems = expanded(tmp_path, text, preset=preset)
+    assert problems == []
+    said = declared.sources[0].plain()
+    assert "key" not in said
+    assert said["key_file"] == "/k"
+
+
+def test_a_metric_is_also_chosen_by_the_name_of_a_value_that_is_shown_as_one(tmp_path: Path) -> None:
+    """That name is what a dashboard shows; the other one is in the preset alone."""
+    more = '\n[[metrics]]\nname = "x_pair"\nevery = "1m"\nvalues.a = { value = "count(*)", metric = "x_alone" }\n'
+    text = '[[sources]]\nname = "a"\npreset = "x"\nmetrics = ["x_alone"]\n'
+    declared, problems = expanded(tmp_path, text, preset=PRESET + more)
+    assert problems == []
+    assert [node.plain()["name"] for node in declared.metrics] == ["x_pair"]
+    wrong = text.replace("x_alone", "x_alnoe")
+    assert "did you mean" in expanded(tmp_path, wrong, preset=PRESET + more)[1][0]
 
 
 def test_any_option_overrides_the_presets_and_tables_are_merged(tmp_path: Path) -> None:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from config.conftest import Folder
+from config.conftest import BUCKET, Folder
 from pegel.config import load
 from pegel.config.presets import FOLDER, names
 from pegel.config.starting import START, starter
 
 PROVIDERS = FOLDER / "samples" / "ookla" / "asn.tsv"
+PLACES = FOLDER / "samples" / "cdn77" / "city.mmdb"
 CRONTAB = {
     "INFLUX_URL": "http://127.0.0.1:8086/",
     "INFLUX_ORG": "example",
@@ -19,6 +20,17 @@ CRONTAB = {
     "SERVER_TAG": "st-07",
 }
 """What a crontab of the original has."""
+
+EXPORTER = {
+    "S3_ENDPOINT": "https://eu-1.cdn77-storage.com",
+    "S3_PREFIX": "real-time-logs/all-logs",
+    **BUCKET,
+    "PROMETHEUS_URL": "http://127.0.0.1:9090/api/v1/write",
+    "POLL_INTERVAL": "30",
+    "LOOKBACK_HOURS": "3",
+    "GEOIP_DB_PATH": str(PLACES),
+}
+"""What the container of the exporter has that `cdn77` replaces."""
 
 
 @pytest.mark.parametrize("preset", [None, *names()])
@@ -34,6 +46,8 @@ def test_what_is_in_comments_is_right_too(folder: Folder, preset: str) -> None:
     setting = re.compile(r"# ([a-z_.]+ = .*|\[\[\w+\]\]|\]|  \S.*,)$")
     lines = [match[1] if (match := setting.match(line)) else line for line in text.splitlines()]
     source = "\n".join(lines).replace("/var/lib/pegel/ip2asn-combined.tsv.gz", str(PROVIDERS))
+    source = source.replace("/var/lib/pegel/GeoLite2-City.mmdb", str(PLACES))
+    folder.environ |= EXPORTER
     assert source.count("\n#") < text.count("\n#") - 6
     assert folder.problems(source) == []
 
@@ -46,6 +60,14 @@ def test_the_environment_of_the_original_is_all_that_ookla_needs(folder: Folder)
     assert [(sink.name, sink.type) for sink in plan.sinks] == [("influx", "influxdb2")]
     assert plan.sources[0].labels == {"server": "st-07"}
     assert folder.warnings(text) == []
+
+
+def test_the_environment_of_the_original_is_all_that_cdn77_needs(folder: Folder) -> None:
+    folder.environ |= EXPORTER
+    plan = load(folder.write(starter("config.toml", "cdn77")), folder.environ)
+    source = plan.sources[0].source
+    assert (source.poll_interval, source.look_back) == (30.0, 3 * 3600.0)  # type: ignore[attr-defined]
+    assert [(sink.name, sink.type) for sink in plan.sinks] == [("prometheus", "remote_write")]
 
 
 def test_without_an_influxdb_ookla_has_the_embedded_store(folder: Folder) -> None:

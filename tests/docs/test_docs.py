@@ -14,7 +14,10 @@ from pegel.config import load
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
-PROVIDERS = ROOT / "runner" / "pegel" / "presets" / "samples" / "ookla" / "asn.tsv"
+SAMPLES = ROOT / "runner" / "pegel" / "presets" / "samples"
+PROVIDERS = SAMPLES / "ookla" / "asn.tsv"
+KEYS = {"AWS_ACCESS_KEY_ID": "reader", "AWS_SECRET_ACCESS_KEY": "secret"}
+PLACES = SAMPLES / "cdn77" / "city.mmdb"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
@@ -58,8 +61,11 @@ def test_every_toml_block_is_accepted(place: str, text: str, tmp_path: Path, mon
     config = tmp_path / "config.toml"
     (tmp_path / "customers.csv").write_text("id,plan,billing_country\n")
     (tmp_path / "influx_token").write_text("t")
+    for name in ("ca.pem", "this.pem", "this.key"):
+        (tmp_path / name).touch()
     config.write_text(on_this_machine(completed(text)))
-    environ = {"INFLUX_URL": "http://127.0.0.1:8086", "INFLUX_TOKEN": "t", "HOSTNAME": "here"}
+    environ = {"INFLUX_URL": "http://127.0.0.1:8086", "INFLUX_TOKEN": "t", "HOSTNAME": "here", **KEYS}
+    environ |= {"S3_ACCESS_KEY": "key", "S3_SECRET_KEY": "secret"}
     load(config, environ={**environ, "CREDENTIALS_DIRECTORY": str(tmp_path)})
 
 
@@ -76,7 +82,8 @@ def test_every_toml_block_is_good_in_an_editor(place: str, text: str) -> None:
 
 def on_this_machine(text: str) -> str:
     """The text with files that exist here in the place of those that documents name."""
-    text = text.replace("/etc/pegel/customers.csv", "customers.csv")
+    text = text.replace("/etc/pegel/customers.csv", "customers.csv").replace("/etc/pegel/tls/", "")
+    text = re.sub(r"/var/lib/pegel/[^\"]*City[^\"]*", str(PLACES), text)
     return re.sub(r"/var/lib/pegel/[^\"]*(?:asn|ASN)[^\"]*", str(PROVIDERS), text)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.recipes import HERE, DebianPackages, DebianTools, GoWithRust, NodeModule, Recipe
+from engines.recipes import HERE, DebianPackages, DebianTools, GoProgram, GoWithRust, NodeModule, Recipe
 from engines.store import home
 
 
@@ -99,6 +99,13 @@ ENGINES = {
             "check.cjs",
             ("--version", r"@grafana/schema 13\."),
             NodeModule("node"),
+        ),
+        Engine(
+            "versitygw",
+            "1.8.0",
+            "versitygw",
+            ("--version", r"Version\s*:"),
+            GoProgram("github.com/versity/versitygw/cmd/versitygw@v1.8.0"),
         ),
         Engine(
             "grafana-display",

@@ -14,6 +14,7 @@ from engines.catalog import program
 from engines.influxdb import Bucket, Server
 from engines.prometheus import QUIET, Prometheus, Pushgateway, blocks
 from engines.proxy import Proxy
+from engines.s3 import RealBucket, S3Server
 
 _NUMBERS = itertools.count(1)
 
@@ -51,6 +52,20 @@ def proxy(influxdb: Server) -> Iterator[Proxy]:
 def logrotate() -> Path:
     """The real logrotate."""
     return program_or_skip("logrotate")
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real S3 server, one for all tests."""
+    server = S3Server(program_or_skip("versitygw"), tmp_path_factory.mktemp("s3"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def objects(s3_server: S3Server) -> RealBucket:
+    """A bucket of the test's own."""
+    return s3_server.bucket(f"test-{next(_NUMBERS)}")
 
 
 class StartPrometheus(Protocol):

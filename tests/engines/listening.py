@@ -61,6 +61,11 @@ class Listening:
         return f"127.0.0.1:{self.port}"
 
     @property
+    def place(self) -> tuple[str, int]:
+        """Host and port."""
+        return "127.0.0.1", self.port
+
+    @property
     def url(self) -> str:
         return f"http://{self.address}"
 

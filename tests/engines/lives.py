@@ -12,7 +12,7 @@ from pathlib import Path
 from engines.job import Job
 from pegel.listening import Endpoint
 from pegel.pipeline import Runner
-from pegel.sinks import Point, Sink
+from pegel.sinks import Point, Sampling, Sink
 from pegel.units import Duration
 from simulation.crashes import CrashPoints, Database, SimulatedCrash
 from simulation.simulation import close_descriptors_into
@@ -54,8 +54,18 @@ class Watched(Sink):
     def view(self) -> bool:
         return self.inner.view
 
+    @property
+    def sampling(self) -> Sampling | None:
+        return self.inner.sampling
+
+    def introduce(self, identity: str, backfill: str = "") -> None:
+        self.inner.introduce(identity, backfill)
+
     def probe(self) -> Sequence[str]:
         return self.inner.probe()
+
+    def stored(self, metrics: Sequence[str]) -> Mapping[str, int] | None:
+        return self.inner.stored(metrics)
 
     def settle_in(self, directory: Path) -> None:
         self.inner.settle_in(directory)
@@ -72,6 +82,11 @@ class Watched(Sink):
     def send(self, payload: bytes) -> None:
         self.points.reach("before send")
         self.inner.send(payload)
+        self.points.reach("stored but not acknowledged")
+
+    def send_again(self, payload: bytes) -> None:
+        self.points.reach("before send")
+        self.inner.send_again(payload)
         self.points.reach("stored but not acknowledged")
 
     def show(self, points: Sequence[Point]) -> None:

@@ -170,6 +170,10 @@ class Proxy:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
+    def lead_to(self, upstream: tuple[str, int]) -> None:
+        """Send what comes to another server from now on."""
+        self._upstream = upstream
+
     def script(self, *faults: Fault) -> None:
         """Say what happens to the next requests, one by one."""
         self._script.extend(faults)

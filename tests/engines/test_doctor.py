@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from engines.conftest import program_or_skip
 from engines.influxdb import ORG, Bucket
+from engines.prometheus import Prometheus
 from pegel.cli.doctor_looks import Machine, looks
 from pegel.cli.findings import Finding
 from pegel.cli.running import Running
@@ -54,11 +56,25 @@ class Practice:
     bucket: Bucket
     token: str = ""
 
-    def run(self, **changes: str) -> None:
-        """One run over the log, which gives up at once where it cannot deliver."""
+    def run_with(self, sinks: str) -> None:
+        """One run with other sinks."""
+        self._log()
+        self.write(sinks)
+        Running(self.config, threading.Event()).once(close_all=False, patience=5.0)
+
+    def write(self, sinks: str) -> None:
+        """A configuration with other sinks."""
+        head = CONFIG[: CONFIG.index("[[sinks]]")].format(place=self.place)
+        self.config.write_text(head + sinks)
+
+    def _log(self) -> None:
         now = time.time()
         times = (datetime.fromtimestamp(now - age, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for age in range(600, 0, -5))
         (self.place / "shop.log").write_text("".join(f"{moment} a 200\n" for moment in times))
+
+    def run(self, **changes: str) -> None:
+        """One run over the log, which gives up at once where it cannot deliver."""
+        self._log()
         self.token = self.token or self.bucket.read_and_write.text
         facts = {"place": str(self.place), "url": self.bucket.server.url, "org": ORG, "bucket": self.bucket.name}
         self.config.write_text(CONFIG.format(**{**facts, "token": self.token, **changes}))
@@ -89,6 +105,41 @@ def test_what_arrives_is_seen_in_the_store(practice: Practice) -> None:
         True,
         True,
     )
+
+
+def test_samples_are_seen_in_a_prometheus(practice: Practice, tmp_path: Path) -> None:
+    """And missed where the runner has written to another one, of which all figures are well."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    program, config = program_or_skip("prometheus"), "storage: {tsdb: {out_of_order_time_window: 2h}}\n"
+    first = Prometheus(program, tmp_path / "a", config)
+    second = Prometheus(program, tmp_path / "b", config)
+    try:
+        practice.run_with(samples(first))
+        [(level, sentence)] = practice.said("flow")
+        assert (level, sentence.endswith("seen in samples")) == ("ok", True), sentence
+        practice.write(samples(second))
+        [(level, sentence)] = practice.said("flow")
+        assert (level, sentence) == (
+            "problem",
+            f"nothing new arrives of hits; it stops at sink samples: it took every point, and the store {NONE}",
+        )
+    finally:
+        first.stop()
+        second.stop()
+
+
+NONE = "has none of it in a week"
+
+
+def samples(server: Prometheus) -> str:
+    return f"""
+[[sinks]]
+name = "samples"
+type = "remote_write"
+url = "{server.url}/api/v1/write"
+out_of_order_window = "2h"
+"""
 
 
 def test_points_that_were_deleted_in_the_store_are_missed(practice: Practice) -> None:

@@ -50,6 +50,8 @@ STANDING: list[tuple[str, Mapping[str, str], float]] = [
     ("pegel_sink_oldest_seconds", SINK, 33),
     ("pegel_sink_dead_letters", SINK, 3),
     ("ookla_speedtest_minutely_tests", {**HERE, "server": "st-01"}, 6),
+    ("pegel_metric_series", {**HERE, "metric": "cdn77_delivery"}, 5),
+    ("cdn77_time_to_first_byte_ms", {"pop": "londonGBEN"}, 20),
     ("ALERTS", {"alertname": "Watchdog", "alertstate": "firing", "severity": "none"}, 1),
     ("ALERTS", {"alertname": "TargetDown", "alertstate": "firing", "severity": "critical", **GONE}, 1),
     ("ALERTS", {"alertname": "PegelSinkBehind", "alertstate": "pending", "severity": "warning", **HERE}, 1),
@@ -67,6 +69,7 @@ GROWING: list[tuple[str, Mapping[str, str], float]] = [
     ("pegel_dead_letters_total", {**SINK, "reason": "type"}, 5),
     ("pegel_outbox_dropped_total", SINK, 6),
     ("pegel_dead_letters_dropped_total", SINK, 7),
+    ("cdn77_transfer_bytes_total", {"pop": "londonGBEN"}, 1000),
 ]
 """What grows, and by how much in a second."""
 
@@ -111,7 +114,7 @@ AT_THE_END: dict[tuple[str, str], dict[str, Any]] = {
     ("pegel-itself", "Records after their window, per minute A"): {"m: late": 2 * 60},
     ("pegel-itself", "Records after their window, per minute B"): {"m: too late": 3 * 60},
     ("pegel-itself", "Values that cannot be stored, per minute"): {"m: infinite": 4 * 60},
-    ("pegel-itself", "Series by metric"): {"m": 17},
+    ("pegel-itself", "Series by metric"): {"m": 17, "cdn77_delivery": 5},
     ("pegel-itself", "Commits per second"): {RUNNER: 0.5},
     ("pegel-itself", "Time of a commit"): {RUNNER: 0.004},
     ("pegel-itself", "Sinks A"): {"influx": 12},
@@ -131,6 +134,9 @@ AT_THE_END: dict[tuple[str, str], dict[str, Any]] = {
     ("overview", "Speed tests: alive?"): {"st-01": 8},
     ("overview", "Runners with speed tests: fresh?"): {OF_SOURCE: 42},
     ("overview", "Speed tests per minute"): {"st-01": 6},
+    ("overview", "CDN: alive?"): {"": 8},
+    ("overview", "Runners with the CDN: fresh?"): {OF_SOURCE: 42},
+    ("overview", "CDN: bandwidth"): {"bandwidth": 8000},
     ("overview", "Runners"): {RUNNER: 1, "gone:9464": 0},
     ("overview", "What does not work?"): {"": 2},
     ("overview", "Points waiting"): {"": 12},
@@ -213,6 +219,8 @@ READ = {
     "overview": {
         "Speed tests: alive?": [{"title": "st-01", "text": "yes"}],
         "Runners with speed tests: fresh?": [{"title": OF_SOURCE, "text": "yes"}],
+        "CDN: alive?": [{"title": "Value", "text": "yes"}],
+        "Runners with the CDN: fresh?": [{"title": OF_SOURCE, "text": "yes"}],
         "Runners": [{"title": "gone:9464", "text": "down"}, {"title": RUNNER, "text": "up"}],
         "What does not work?": [{"title": "Value", "text": "2"}],
         "Points waiting": [{"title": "Value", "text": "12"}],

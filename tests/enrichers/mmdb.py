@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import struct
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,6 +17,26 @@ def asn(number: int | None, name: str | None = None) -> dict[str, Any]:
     """A record as GeoLite2-ASN has them."""
     record = {"autonomous_system_number": number, "autonomous_system_organization": name}
     return {key: value for key, value in record.items() if value is not None}
+
+
+def city(
+    country: str | None = None,
+    region: str | None = None,
+    name: str | None = None,
+    at: tuple[float, float] | None = None,
+    **names: str,
+) -> dict[str, Any]:
+    """A record as GeoLite2-City has them; `names` are those of the region in other languages."""
+    record: dict[str, Any] = {"registered_country": {"iso_code": "ZZ"}}
+    if country is not None:
+        record["country"] = {"iso_code": country, "names": {"en": f"Country {country}"}}
+    if region is not None:
+        record["subdivisions"] = [{"iso_code": "R1", "names": {"en": region, **names}}, {"names": {"en": "District"}}]
+    if name is not None:
+        record["city"] = {"names": {"en": name}}
+    if at is not None:
+        record["location"] = {"latitude": at[0], "longitude": at[1], "accuracy_radius": ("u16", 20)}
+    return record
 
 
 def database(
@@ -107,6 +128,8 @@ def _encoded(value: Any) -> bytes:
         return _head(11, len(value)) + b"".join(map(_encoded, value))
     if isinstance(value, str):
         return _head(2, len(value.encode())) + value.encode()
+    if isinstance(value, float):
+        return _head(3, 8) + struct.pack(">d", value)
     kind: str
     number: int
     kind, number = value if isinstance(value, tuple) else ("u32", value)

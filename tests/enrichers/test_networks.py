@@ -53,6 +53,10 @@ def test_the_smallest_range_around_an_ipv6_address_counts(case: tuple[list[Range
     assert found(16, *case) == [straight(case[0], address) for address in case[1]]
 
 
+def test_of_ranges_of_one_size_the_first_counts_also_where_they_overlap_in_part() -> None:
+    assert found(4, [(9, 15), (8, 14)], [8, 9, 14, 15]) == ["1", "0", "0", "0"]
+
+
 @given(st.lists(st.ip_addresses(v=4, network="192.0.2.0/24"), min_size=1))
 def test_prefixes_within_prefixes_are_found_by_the_longest(addresses: list[ipaddress.IPv4Address]) -> None:
     prefixes = [ipaddress.ip_network(text) for text in ("192.0.2.0/24", "192.0.2.128/25", "192.0.2.192/28")]

@@ -67,6 +67,13 @@ def test_a_line_that_is_no_object_is_a_reject_and_not_a_row_of_nulls(line: str, 
     assert result.rejects == {reason: 1}
 
 
+@pytest.mark.parametrize("blank", ["", " ", "\t \t", "\r", "  \r"])
+def test_a_blank_line_is_nothing(blank: str) -> None:
+    result = read(FORM, f'{{"n": 1}}\n{blank}\n {{"n": 2}}\n{blank}\n'.encode())
+    assert [row[1] for row in result.rows] == [1, 2]
+    assert not result.rejects
+
+
 def test_deep_nesting_is_harmless() -> None:
     form = Ndjson(types={"a": "varchar", "n": "bigint"}, max_record=Size(2**20))
     deep = b'{"n": 1, "b": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n" + b'{"a":' * 100_000 + b"\n"
@@ -114,7 +121,7 @@ JSON = st.recursive(
 )
 def test_every_line_is_a_row_or_a_reject_and_nothing_raises(lines: list[bytes], end: End) -> None:
     data = b"".join(line.replace(b"\n", b"").replace(b"\0", b"") + b"\n" for line in lines)
-    wanted = sum(1 for line in data.split(b"\n") if line.removeprefix(b"\xef\xbb\xbf").removesuffix(b"\r"))
+    wanted = sum(1 for line in data.split(b"\n") if line.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r"))
     result = read(FORM, data, last=end)
     assert len(result.rows) + sum(result.rejects.values()) == wanted
 

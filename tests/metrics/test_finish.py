@@ -98,7 +98,7 @@ def test_an_infinite_sum_gives_no_value() -> None:
 
 
 def test_combining_panes_is_merging_them() -> None:
-    one = compiled({"s": "sum(n)", "l": "last(s)", "q": "quantile(f, 0.5)", "u": "count(distinct s)"})
+    one = compiled({"a": "sum(n)", "l": "last(s)", "q": "quantile(f, 0.5)", "u": "count(distinct s)"})
     first = Pane(2, (5, "a", 1, 1), (3,), ({7: 1},))
     second = Pane(1, (None, "b", 2, 1), (4,), ({7: 2, 8: 1},))
     assert one.combine([first, second]) == Pane(3, (5, "b", 2, 1), (0,), ({7: 3, 8: 1},))

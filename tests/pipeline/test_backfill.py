@@ -5,6 +5,8 @@ once in the windows that are the back-fill's, and no point of the runner is touc
 from __future__ import annotations
 
 import gzip
+import itertools
+import math
 import os
 import random
 from collections import Counter
@@ -24,6 +26,7 @@ from pegel.pipeline import Runner
 from pegel.pipeline.backfill import Prepared, finish, prepare
 from pegel.plan import Plan, SinkPlan
 from pegel.units import Duration
+from pipeline.tsdb import Meter, Tsdb
 
 NOON = 1_772_539_200
 FAST = [Phase.explicit, Phase.reuse, Phase.generate]
@@ -357,3 +360,40 @@ def test_a_log_that_does_not_begin_with_its_earliest_record_keeps_it(tmp_path: P
     place.live()
     hits = {start: count for (metric, start), count in place.points().items() if metric == "hits"}
     assert hits == {0: 2, 120: 1, 180: 1, 240: 1}
+
+
+# -- sinks of samples -----------------------------------------------------------------------------------------
+
+
+class Sampled(Place):
+    """A place whose sink takes samples."""
+
+    tsdb: Tsdb
+
+    def plan(self) -> Plan:
+        meter = Meter(tsdb=self.tsdb, wall=self.clock.wall)
+        return replace(super().plan(), sinks=[SinkPlan(name="meter", type="meter", sink=meter)])
+
+    def samples(self, *labels: tuple[str, str]) -> list[tuple[int, float]]:
+        """Time and total, NaN where the series ends."""
+        held = self.tsdb.series["hits", (*labels, ("key", "k")), "n"]
+        return [(time // 10**6 - NOON, value) for time, value in sorted(held.items())]
+
+
+def test_a_back_fill_has_counters_of_its_own_which_end_before_those_of_the_runner_begin(tmp_path: Path) -> None:
+    """Older totals before newer samples of one series would count everything twice."""
+    place = Sampled(tmp_path)
+    place.tsdb = Tsdb(window=60 * 86_400.0)
+    place.write("live.log", range(600, 900, 10))
+    place.live()
+    place.backfill([place.write("old/a", range(120, 600, 5))])
+    live, old = place.samples(), place.samples(("backfill", "old"))
+    assert (live[0], live[-1]) == ((600, 0), (900, 30))
+    assert (old[0], old[-2]) == ((120, 0), (600, 96))
+    assert (old[-1][0], math.isnan(old[-1][1])) == (630, True)
+    assert [after - before for (_, before), (_, after) in itertools.pairwise(old[:-1])] == [12] * 8
+    assert place.tsdb.broken == []
+    gauges = sorted(place.tsdb.series["hits", (("key", "k"),), "users"])
+    assert [time // 10**6 - NOON for time in gauges] == list(range(180, 901, 60)), (
+        "one series, one sample of each window"
+    )

@@ -402,3 +402,16 @@ def test_a_digest_is_the_same_in_another_process() -> None:
     second = Summary.of(replace(plan_of([]), sources=[source_with(private=frozenset({"c", "b", "a"}))]))
     assert first == second
     assert first.sources["log"]["private"] == "d33b202c020cbde1"
+
+
+def test_the_order_in_which_values_are_said_does_not_matter(tmp_path: Path) -> None:
+    """Columns and sets in the state are found by their numbers: these must not follow from the order in a file."""
+    house = House(tmp_path, [metric(total="sum(number)", first="first(number)", users="count(distinct user)")])
+    house.source.write((house.clock.now, "k", 3, "u"), (house.clock.now, "k", 4, "v"))
+    house.run()
+    house.metrics = [metric(users="count(distinct user)", first="first(number)", total="sum(number)")]
+    house.source.write((house.clock.now, "k", 5, "w"))
+    house.run()
+    house.metrics = [metric(n="max(number)")]  # the former definition is finished as it was stored
+    house.run(close_all=True)
+    assert {"total": 12, "first": 3, "users": 3} in list(house.sink.newest().values())

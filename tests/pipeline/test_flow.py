@@ -211,6 +211,7 @@ def test_of_two_sources_the_one_with_a_problem_is_told(well: Vitals) -> None:
 def test_a_condition_that_no_record_meets_is_shown(well: Vitals) -> None:
     stop = only(with_metric(old(well), where="status >= 500"))
     assert (stop.part, "none of them passes `where = status >= 500`" in stop.sentence) == ("metric m", True)
+    assert stop.level == "note", "a metric of errors is right to be silent where there are none"
 
 
 def test_values_that_cannot_be_stored_are_told(well: Vitals) -> None:
@@ -315,3 +316,18 @@ def test_a_store_that_does_not_have_what_it_took_is_told(well: Vitals) -> None:
     """Another bucket, a restored backup, a retention of an hour: every other figure looks well."""
     assert "the store has none of it in a week" in only(well, {"kept": {}}).sentence
     assert "has its newest point from 3 h ago" in only(well, {"kept": {"m": at(3 * HOURS)}}).sentence
+
+
+def test_values_with_names_of_their_own_are_looked_for_by_these(well: Vitals) -> None:
+    """Nothing is stored under the name of such a metric."""
+    named = with_metric(
+        well, values={"n": Value(value="count(*)", metric="hits"), "u": Value(value="max(number)", metric="top")}
+    )
+    assert found(named, {"kept": {"hits": at(3 * HOURS), "top": at(60)}}) == []
+    assert "has its newest point from 3 h ago" in only(named, {"kept": {"hits": at(3 * HOURS)}}).sentence
+    chosen = replace(named, plan=replace(named.plan, sinks=[replace(named.plan.sinks[0], metrics=["hits"])]))
+    assert "the store has none of it in a week" in only(chosen, {"kept": {"top": at(60)}}).sentence
+    assert (
+        only(replace(named, plan=replace(named.plan, sinks=[replace(named.plan.sinks[0], metrics=["m"])]))).part
+        == "sinks"
+    )

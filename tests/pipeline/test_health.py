@@ -71,6 +71,15 @@ def test_damaged_archives_are_named_with_what_to_do(well: Vitals) -> None:
     )
 
 
+def test_objects_that_were_put_aside_are_named_with_what_to_do(well: Vitals) -> None:
+    put_aside = [{"file": "logs/a", "reason": "it is a web page", "kind": "object"}]
+    sources = [{**one, "put_aside": put_aside} for one in facts()["sources"]]
+    assert only(replace(well, facts=facts(sources=sources))) == (
+        "source log: an object is put aside and not counted: logs/a (it is a web page); mend or delete it, then pegel"
+        " state retry: it is read again, or no longer named"
+    )
+
+
 def test_a_state_that_is_not_there_has_one_reason(well: Vitals) -> None:
     assert only(replace(well, facts=None)).startswith("runner: it has never run")
 

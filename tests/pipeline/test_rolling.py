@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from doubles import House, metric, settle
+from pegel.crowd import Crowd
 from pegel.metrics.definition import Value
 
 NOON = 1_772_539_200
@@ -88,8 +89,9 @@ def test_arrivals_are_counted_once_per_visit(tmp_path: Path) -> None:
     runner = house.runner()
     (total,) = [point for point in runner.turn.metrics[0].snapshot() if point.labels == A]
     runner.close()
-    assert [step["came"] for step in steps(house).values()] == [0, 0, 1, 1, 0, 0, 0]  # minutes 2 to 8
-    assert total.values == {"came": 4}  # a at 0, b at 1, a at 4 (gone for 2 panes), b at 5
+    shown = [step["came"] for step in steps(house).values()]
+    assert shown == [2, 0, 1, 1, 0, 0, 0]  # minutes 2 to 8: the first one tells those before, a at 0 and b at 1
+    assert total.values == {"came": 4}  # a at 4 again (gone for 2 panes), b at 5
 
 
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -127,3 +129,54 @@ def test_an_earlier_pane_that_is_read_later_but_in_time_moves_the_first_window(t
         run_until(house, minute + 0.5)
     assert min(steps(house)) == 2
     assert steps(house)[2] == {"users": 2, "n": 3}
+
+
+def test_steps_of_a_definition_that_ended_are_not_shown_beside_those_of_the_next(tmp_path: Path) -> None:
+    """What it still looks back on would step down to zero, in the same series that the next one has begun."""
+    house = House(tmp_path, metrics=[ROLLING])
+    for minute in range(4):
+        write(house, minute, "a")
+        run_until(house, minute + 0.5)
+    house.metrics = [replace(ROLLING, values={"n": Value(value="count(*)"), "sum": Value(value="sum(number)")})]
+    for minute in range(4, 9):
+        write(house, minute, "a")
+        run_until(house, minute + 0.5)
+    got = steps(house)
+    assert [(minute, values) for minute, values in got.items() if "sum" not in values] == [
+        (2, {"users": 1, "n": 3}),
+        (3, {"users": 1, "n": 3}),
+    ]
+    assert {minute: values for minute, values in got.items() if minute > 3} == {
+        6: {"n": 3, "sum": 3},
+        7: {"n": 3, "sum": 3},
+    }
+
+
+def test_rolling_counts_are_exact_where_others_become_estimates(tmp_path: Path) -> None:
+    """Whether a member was there before cannot be asked of an estimate."""
+    house = House(tmp_path, metrics=[replace(ROLLING, approx_over=2)])
+    for minute in range(4):
+        write(house, minute, *"abcdef")
+        run_until(house, minute + 0.5)
+    assert steps(house)[2] == {"users": 6, "n": 18}
+
+
+def test_the_sets_of_an_older_state_are_taken_over(tmp_path: Path) -> None:
+    """They were kept by series; whoever updates loses no viewer."""
+    house = House(tmp_path, metrics=[ROLLING])
+    for minute, users in enumerate(("ab", "bc", "c")):
+        write(house, minute, *users)
+        run_until(house, minute + 0.5)
+    runner = house.runner()
+    metric_id, state = runner.turn.metrics[0].id, runner.state
+    with state.transaction():
+        for pane, (epoch, part), crowd in list(state.windows.crowds.since(metric_id, 0, 2**62)):
+            for series in set(crowd.series.tolist()):
+                found = Crowd.of({-series: [crowd.members[crowd.series == series]]}).members  # the shift undone
+                state.windows.members.add(metric_id, pane, (epoch, part, series), found)
+        state.windows.crowds.expire(metric_id, 2**62)
+    runner.close()
+    write(house, 3, "d")
+    write(house, 4, "e")
+    run_until(house, 4.2)
+    assert steps(house)[3] == {"users": 3, "n": 4}

@@ -271,6 +271,21 @@ def test_a_series_lives_as_long_as_a_window_looks_at_it(tmp_path: Path) -> None:
     assert len([point for point in house.sink.received if dict(point.labels)["key"] == "rare"]) == len(seen)
 
 
+def test_a_counter_that_is_idle_is_shown_no_more_and_comes_back_with_its_total(tmp_path: Path) -> None:
+    """A page that shows every label that ever was grows for ever."""
+    house = House(tmp_path, metrics=[replace(counter(), series_ttl=Duration(3600.0))])
+    house.source.write((NOON, "rare", 1, "u"), (NOON, "often", 1, "u"))
+    house.run()
+    for minute in range(2, 130, 2):
+        house.clock.now = NOON + 60 * minute
+        house.source.write((NOON + 60 * minute, "often", 1, "u"))
+        house.run()
+    assert shown(house).keys() == {"often"}
+    house.source.write((NOON + 60 * 128, "rare", 1, "u"))
+    house.run()
+    assert shown(house)["rare"] == {"n": 2}
+
+
 def test_a_metric_that_comes_back_counts_on(tmp_path: Path) -> None:
     """Removed and added again: no window twice, no total lost."""
     house = House(tmp_path, metrics=[counter(), metric("other")])

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from prove import cdn77 as delivery
 from prove import engine
 from prove import influxdb as real
 from prove.image import image, missing
@@ -39,6 +40,7 @@ class Budget:
         deaths: Simulated deaths with a real InfluxDB at the end.
         rotated_kills: Real SIGKILLs under the real logrotate.
         outage: Hours without InfluxDB.
+        delivery_kills: Real SIGKILLs between a real bucket and a real Prometheus.
     """
 
     crashes: int
@@ -49,10 +51,19 @@ class Budget:
     deaths: int
     rotated_kills: int
     outage: float
+    delivery_kills: int
 
 
 QUICK = Budget(
-    crashes=3_000, enumerated=1, kills=100, examples=500, mutant_seeds=40, deaths=200, rotated_kills=16, outage=1.0
+    crashes=3_000,
+    enumerated=1,
+    kills=100,
+    examples=500,
+    mutant_seeds=40,
+    deaths=200,
+    rotated_kills=16,
+    outage=1.0,
+    delivery_kills=24,
 )
 FULL = Budget(
     crashes=50_000,
@@ -63,6 +74,7 @@ FULL = Budget(
     deaths=10_000,
     rotated_kills=800,
     outage=72.0,
+    delivery_kills=600,
 )
 
 
@@ -149,6 +161,15 @@ def outage(budget: Budget, seed: int) -> Finding:  # noqa: ARG001 - nothing in i
     return Finding(str(survived), survived.wrong)
 
 
+def cdn77(budget: Budget, seed: int) -> Finding:
+    """A real S3 server, a real Prometheus, and a runner that is killed between them."""
+    lacking = delivery.missing()
+    if lacking:
+        return Finding(f"skipped, needs {lacking}")
+    told = delivery.prove(seed=seed, rows=200_000, kills=budget.delivery_kills)
+    return Finding(str(told), told.wrong)
+
+
 def container(budget: Budget, seed: int) -> Finding:
     """The container image, built and run; needs docker and a base image."""
     del budget, seed
@@ -183,6 +204,7 @@ PARTS: dict[str, Callable[[Budget, int], Finding]] = {
     "properties": properties,
     "influxdb": influxdb,
     "outage": outage,
+    "cdn77": cdn77,
     "installed": installed,
     "image": container,
     "stack": stack,

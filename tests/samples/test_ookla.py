@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import os
 import re
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
@@ -124,26 +122,3 @@ def test_a_live_log_begins_with_the_past(tmp_path: Path) -> None:
     log += (tmp_path / ookla.LOG_NAME).read_bytes()
     assert len(log) > 200_000
     assert f"[{time.strftime('%d/%b/%Y:%H:%M', time.gmtime(begun - 590))}".encode() in log
-
-
-def test_a_live_log_that_is_there_goes_on_where_it_ended(tmp_path: Path) -> None:
-    """A demonstration that is stopped and started again must not tell its past twice."""
-    log = tmp_path / ookla.LOG_NAME
-    log.write_bytes(b"before\n")
-    ended = time.time() - 60
-    os.utime(log, (ended, ended))
-    ookla.follow(tmp_path, 1, 600.0, PROFILES["clean"].at_rate(5), Rotation(), StopWhenWaiting())
-    before, first, *_ = log.read_bytes().splitlines()
-    assert before == b"before"
-    written = datetime.strptime(first.split(b"[")[1].split(b"]")[0].decode(), "%d/%b/%Y:%H:%M:%S %Z").replace(
-        tzinfo=UTC
-    )
-    assert written.timestamp() == pytest.approx(ended, abs=10)
-
-
-def test_a_live_log_stops_at_once_even_in_the_past(tmp_path: Path) -> None:
-    """The demo ends both its children when it is asked to, not when they are through."""
-    stop = threading.Event()
-    stop.set()
-    ookla.follow(tmp_path, 1, 86_400.0, PROFILES["dirty"], Rotation(), stop)
-    assert (tmp_path / ookla.LOG_NAME).stat().st_size == 0

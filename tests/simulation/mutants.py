@@ -7,7 +7,7 @@ ours. `test_mutants.py` shows that a pinned seed catches every one of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from pegel.metrics.partials import Partials
 from pegel.pipeline.delivery import Delivery, Outcome
 from pegel.pipeline.live import LiveMetric, Merged
 from pegel.pipeline.stage import Folded
-from pegel.pipeline.turn import SourceNews, Turn
+from pegel.pipeline.turn import Turn
 from pegel.seams import OpenFile
 from pegel.sinks import Point
 from pegel.sources import Source
@@ -182,11 +182,11 @@ class NoFences(_Changed):
 class _EagerTurn(Turn):
     mutant: Product
 
-    def _care(self) -> None:
+    def _care(self, news: Any) -> None:
         for view in self.mutant.runner.views:
             view.refresh(self.metrics, list, now=True)
             view.show()
-        super()._care()
+        super()._care(news)
 
 
 class ShownBeforeCommit(_Changed):
@@ -210,9 +210,8 @@ class NoLateness(_Changed):
 
 
 class _HastyTurn(Turn):
-    def _idle(self, *args: Any) -> bool:
-        plan, partition, news, now = args
-        return super()._idle(plan, partition, SourceNews(True, news.failing, news.partitions), now)
+    def _close(self, news: Any, now: int, **options: Any) -> Any:
+        return super()._close({name: replace(one, caught_up=True) for name, one in news.items()}, now, **options)
 
     def _metric_watermark(self, metric: LiveMetric, news: Any, now: int) -> tuple[int | None, bool]:
         hasty = {name: replace(one, caught_up=True) for name, one in news.items()}
@@ -238,8 +237,8 @@ class LateIsNotSent(_Changed):
 
 
 class _SameRevisionMetric(LiveMetric):
-    def point(self, series: int, pane: int, start: int, values: Any, revision: int) -> Point:
-        return super().point(series, pane, start, values, min(revision, 1))
+    def points_of(self, series: int, pane: int, values: Any, revision: int) -> Iterator[Point]:
+        return super().points_of(series, pane, values, min(revision, 1))
 
 
 class SameRevision(_Changed):

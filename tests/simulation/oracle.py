@@ -6,7 +6,7 @@ The whole of it works on lists of records in memory. It is slow and plain on pur
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 SECOND = 1_000_000
@@ -61,26 +61,39 @@ def totals(records: Iterable[Record]) -> dict[str, tuple[int, int]]:
     return found
 
 
-def rolling(records: Sequence[Record], every_us: int, over_us: int, until_us: int) -> dict[int, tuple[int, int]]:
-    """Count and distinct users of the `over` before the end of each step, by the start of the step.
+def rolling(records: Sequence[Record], every_us: int, over_us: int, until_us: int) -> dict[int, tuple[int, int, int]]:
+    """Count, distinct users and arrivals of the `over` before the end of each step, by the start of the step.
 
     Nothing until `over` is covered, then every step, down to one last 0 after which it stops until records
-    come again. `until_us` is the watermark at the end.
+    come again. The first step has the arrivals of those before, too. `until_us` is the watermark at the end.
     """
     if not records:
         return {}
     panes: dict[int, list[Record]] = defaultdict(list)
     for record in records:
         panes[start_of(record.time_us, every_us)].append(record)
-    steps: dict[int, tuple[int, int]] = {}
+    came = _arrivals(panes, over_us)
+    steps: dict[int, tuple[int, int, int]] = {}
     step, shown = min(panes) + over_us - every_us, True
     while step + every_us <= until_us:
         inside = [r for pane in range(step - over_us + every_us, step + 1, every_us) for r in panes.get(pane, ())]
         if inside or shown:
-            steps[step] = (len(inside), len({record.user for record in inside}))
+            told = sum(came.pop(pane) for pane in list(came) if pane <= step)
+            steps[step] = (len(inside), len({record.user for record in inside}), told)
         shown = bool(inside)
         step += every_us
     return steps
+
+
+def _arrivals(panes: Mapping[int, Sequence[Record]], over_us: int) -> dict[int, int]:
+    """How many users of each pane are in no other one of the window that it ends."""
+    return {
+        pane: len(
+            {record.user for record in records}
+            - {r.user for other, found in panes.items() if pane - over_us < other < pane for r in found}
+        )
+        for pane, records in panes.items()
+    }
 
 
 @dataclass(frozen=True)

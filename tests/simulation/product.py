@@ -46,7 +46,11 @@ def plan(stage: Stage, source: Source) -> Plan:
         sources=["app"],
         every=Duration(timing.every),
         over=Duration(timing.over),
-        values={"recent": Value(value="count(*)"), "people": Value(value="count(distinct user)")},
+        values={
+            "recent": Value(value="count(*)"),
+            "people": Value(value="count(distinct user)"),
+            "came": Value(value="arrivals(user)", kind="counter"),
+        },
         allowed_lateness=Duration(timing.lateness),
     )
     names = ("influx", "file", "metrics")

@@ -321,11 +321,19 @@ class Simulation:
         self.outcome.wrong += self.view.broken
 
     def _compare_rolling(self, receiver: Receiver) -> None:
-        """Closed steps are final, so what they show is certain only where nothing came late."""
-        if not self.script.rolling or self.habits.late or self.habits.skewed:
+        """Closed steps are final, so what they show is certain only where nothing came late.
+
+        Arrivals are never taken back and none is left out, so that what the steps say of them adds up to the total.
+        """
+        if not self.script.rolling:
+            return
+        told = sum(sent.values["came"] for ((metric, _), _), sent in receiver.points.items() if metric == "active")
+        shown = sum(values["came"] for (metric, _), values in self.view.shown.items() if metric == "active")
+        self.outcome.wrong += difference(f"{receiver.name} arrivals", {"came": shown}, {"came": told})
+        if self.habits.late or self.habits.skewed:
             return
         found = {
-            start: (sent.values["recent"], sent.values["people"])
+            start: (sent.values["recent"], sent.values["people"], sent.values["came"])
             for ((metric, _), start), sent in receiver.points.items()
             if metric == "active"
         }

@@ -35,9 +35,9 @@ def test_totals_are_over_all_time() -> None:
 def test_rolling_waits_until_it_is_covered_and_steps_down_to_one_zero() -> None:
     records = [record(1, 10, user="u"), record(2, 70, user="v"), record(3, 75, user="u")]
     assert rolling(records, MINUTE, 3 * MINUTE, 60 * MINUTE) == {
-        2 * MINUTE: (3, 2),
-        3 * MINUTE: (2, 2),
-        4 * MINUTE: (0, 0),
+        2 * MINUTE: (3, 2, 2),
+        3 * MINUTE: (2, 2, 0),
+        4 * MINUTE: (0, 0, 0),
     }
 
 

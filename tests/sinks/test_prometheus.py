@@ -137,16 +137,6 @@ def test_scrapers_are_remembered_up_to_a_number() -> None:
     assert counter_of(sink, "10.0.0.1", "Prometheus/3") == 5
 
 
-def test_a_counter_that_comes_back_begins_at_zero_again() -> None:
-    sink = Prometheus()
-    sink.show([counted(3)])
-    scrape(sink)
-    sink.show([])
-    scrape(sink)
-    sink.show([counted(4)])
-    assert counter_of(sink) == 0
-
-
 def test_a_name_that_is_only_an_end_spoils_no_page() -> None:
     """OpenMetrics names a counter without `_total`, and a server refuses a whole page for one without a name."""
     sink = Prometheus()
@@ -194,3 +184,24 @@ def test_wrong_options_are_refused_by_name() -> None:
     for path in ("metrics", "/", "/a b", "/{x}"):
         with pytest.raises(ValueError, match=r"^path: "):
             Prometheus(path=path)
+
+
+def test_a_counter_that_was_away_comes_back_with_its_former_total_first() -> None:
+    """A 0 would be a reset, and count the total twice; the new total alone would hide its step."""
+    sink = Prometheus()
+    sink.show([counted(500), point(metric="other")])
+    assert counter_of(sink) == 500
+    sink.show([point(metric="other")])
+    scrape(sink)
+    sink.show([counted(502)])
+    assert [counter_of(sink), counter_of(sink)] == [500, 502]
+
+
+def test_a_counter_that_comes_back_smaller_has_begun_anew() -> None:
+    """Its total is kept for a week."""
+    sink = Prometheus()
+    sink.show([counted(500), point(metric="other")])
+    sink.show([point(metric="other")])
+    scrape(sink)
+    sink.show([counted(2)])
+    assert [counter_of(sink), counter_of(sink)] == [0, 2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 
 from doubles import House
@@ -18,6 +19,12 @@ Catalogue = Mapping[str, frozenset[str]]
 SCRAPED = frozenset({"job", "instance"})
 """Labels that Prometheus adds to whatever it fetches."""
 
+WRITTEN = frozenset({"runner", "backfill"})
+"""Labels that a runner adds to whatever it writes to Prometheus by itself."""
+
+_HAS = SCRAPED | WRITTEN
+"""Which road the metrics of a runner take is its configuration's to say."""
+
 _NOON = 1_772_539_200
 
 _CONFIG = """
@@ -27,8 +34,11 @@ state = "{directory}/state"
 [[sources]]
 name = "job"
 preset = "{preset}"
+type = "file"
 path = "{directory}/log"
 """
+
+_ENVIRON = {"HOSTNAME": "here", "S3_ACCESS_KEY": "key", "S3_SECRET_KEY": "secret", "GEOIP_DB_PATH": ""}
 
 
 def of_preset(preset: str, directory: Path) -> Catalogue:
@@ -36,8 +46,8 @@ def of_preset(preset: str, directory: Path) -> Catalogue:
     config = directory / f"{preset}.toml"
     config.write_text(_CONFIG.format(directory=directory, preset=preset), encoding="utf-8")
     found: dict[str, frozenset[str]] = {}
-    for metric in load(config, {"HOSTNAME": "here"}).metrics:
-        labels = SCRAPED | set(metric.labels)
+    for metric in chain.from_iterable(one.shown() for one in load(config, _ENVIRON).metrics):
+        labels = _HAS | set(metric.labels) | set(metric.constant_labels)
         texts = {name for name, value in metric.values.items() if value.kind == "info"}
         if texts:
             found[f"{metric_name(metric.name)}_info"] = labels | texts
@@ -49,7 +59,7 @@ def of_preset(preset: str, directory: Path) -> Catalogue:
 
 def of_runner(directory: Path) -> Catalogue:
     """What a runner says about itself, and all that it may count one day."""
-    found = {f"{OWN_PREFIX}{name}_total": SCRAPED | set(labels) for name, (labels, _) in own.COUNTERS.items()}
+    found = {f"{OWN_PREFIX}{name}_total": _HAS | set(labels) for name, (labels, _) in own.COUNTERS.items()}
     house = House(directory)
     house.source.write((_NOON, "a", 1, "u"))
     house.run()
@@ -57,6 +67,6 @@ def of_runner(directory: Path) -> Catalogue:
     snapshots.take(runner.state.path)
     for family in families(runner._own_snapshot()):
         names = {name for labels in family.series for name, _ in labels}
-        found[family.name] = SCRAPED | names
+        found[family.name] = _HAS | names
     runner.close()
     return found

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 ALWAYS = ("prometheus", "pushgateway", "influxdb", "grafana", "runner")
 """Services that plain `docker compose up` starts."""
 
-DEMO = ("demo-log", "demo")
+DEMO = ("demo-log", "demo-cdn", "demo")
 DEV = ("runner-dev",)
 
 

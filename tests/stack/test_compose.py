@@ -15,6 +15,8 @@ from stack.project import ALWAYS, DEMO, DEV, ROOT, project, run
 STACK = ROOT / "stack"
 SERVICES = [*ALWAYS, *DEMO, *DEV]
 RUNNERS = ("runner", "demo", "runner-dev")
+WRITERS = ("demo-log", "demo-cdn")
+"""They write the logs of the demonstration."""
 
 
 @pytest.fixture(params=SERVICES)
@@ -104,6 +106,7 @@ def test_what_it_keeps_is_in_volumes_and_they_are_all(services: dict[str, Any]) 
         "grafana": {"/var/lib/grafana"},
         "runner": {"/var/lib/pegel"},
         "demo-log": {"/var/lib/pegel"},
+        "demo-cdn": {"/var/lib/pegel"},
         "demo": {"/var/lib/pegel"},
         "runner-dev": {"/var/lib/pegel"},
     }
@@ -113,7 +116,7 @@ def test_what_it_keeps_is_in_volumes_and_they_are_all(services: dict[str, Any]) 
 
 def test_who_starts_programs_has_somebody_to_bury_them(services: dict[str, Any]) -> None:
     """A runner and its health check, a start script that works in the background."""
-    assert {name for name, one in services.items() if one.get("init")} == {"influxdb", *RUNNERS, "demo-log"}
+    assert {name for name, one in services.items() if one.get("init")} == {"influxdb", *RUNNERS, *WRITERS}
 
 
 def test_no_secret_is_in_the_environment(service: dict[str, Any]) -> None:
@@ -149,6 +152,7 @@ def test_the_stores_have_no_way_in_or_out(compose: Path, services: dict[str, Any
         "grafana": {"edge", "backend"},
         "runner": {"backend", "outside"},
         "demo-log": set(),
+        "demo-cdn": set(),
         "demo": {"backend"},
         "runner-dev": {"backend", "outside"},
     }
@@ -334,7 +338,7 @@ def test_ports_of_the_stores_are_a_file_of_their_own(compose: Path) -> None:
 def test_versions_are_exact_and_in_one_file(services: dict[str, Any]) -> None:
     """`influxdb:latest` may be another product tomorrow."""
     assert "image:" not in (STACK / "compose.yaml").read_text()
-    images = {one["image"] for name, one in services.items() if name not in (*RUNNERS, "demo-log")}
+    images = {one["image"] for name, one in services.items() if name not in (*RUNNERS, *WRITERS)}
     exact = re.compile(r"[a-z/]+:v?\d+\.\d+\.\d+(@sha256:[0-9a-f]{64})?")
     assert len(images) == 4
     assert all(exact.fullmatch(image) for image in images)
@@ -365,10 +369,11 @@ def test_the_configurations_load(name: str, services: dict[str, Any], tmp_path: 
     token.write_text("x")
     text = (Path(mounted) / "config.toml").read_text().replace("/run/stack-tokens/runner-write", str(token))
     for mount in services[name]["volumes"]:
-        text = text.replace(f'"{mount["target"]}/asn', f'"{mount["source"]}/asn')
+        if mount["target"] == "/samples":
+            text = text.replace('"/samples/', f'"{mount["source"]}/')
     (tmp_path / "config.toml").write_text(text)
     plan = load(tmp_path / "config.toml", services[name]["environment"])
-    page, influx = plan.sinks
+    (page, *_, influx) = plan.sinks
     (endpoint,) = page.sink.endpoints()
     assert name in endpoint.hosts
     assert endpoint.address.port == 9464

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import threading
+from collections import ChainMap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,12 @@ from pegel.cli import COMMANDS
 from pegel.pipeline import reader
 from stack import catalogue
 from stack.alerts import HOME, RULES, RUNBOOK, TESTS, Alert, alerts, cases, read
-from stack.catalogue import SCRAPED, Catalogue
+from stack.catalogue import SCRAPED, WRITTEN, Catalogue
 from stack.project import ROOT
 from stack.promql import grouped, selected
 
 ALERTS = [pytest.param(alert, id=alert.name) for alert in alerts()]
-OF_RUNNERS = [pytest.param(alert, id=alert.name) for alert in alerts() if alert.group in ("ookla", "pegel")]
+OF_RUNNERS = [pytest.param(alert, id=alert.name) for alert in alerts() if alert.group in ("ookla", "cdn77", "pegel")]
 
 
 def promtool_says(promtool: Path, *words: str | Path) -> None:
@@ -85,7 +86,8 @@ def test_the_names_of_alerts_are_unique() -> None:
 @pytest.fixture(scope="module")
 def runner_shows(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
     directory = tmp_path_factory.mktemp("catalogue")
-    return {**catalogue.of_preset("ookla", directory), **catalogue.of_runner(directory)}
+    presets = [catalogue.of_preset(preset, directory) for preset in ("ookla", "cdn77")]
+    return {**ChainMap(*map(dict, presets)), **catalogue.of_runner(directory)}
 
 
 def looked_at(prefixes: tuple[str, ...]) -> Iterator[tuple[str, str, set[str]]]:
@@ -98,7 +100,7 @@ def looked_at(prefixes: tuple[str, ...]) -> Iterator[tuple[str, str, set[str]]]:
 
 def test_a_runner_shows_every_metric_and_label_that_an_alert_asks_for(runner_shows: Catalogue) -> None:
     """An alert on a name that nobody exposes is silent for ever."""
-    for alert, name, labels in looked_at(("pegel_", "ookla_", "asn_")):
+    for alert, name, labels in looked_at(("pegel_", "ookla_", "asn_", "cdn77_")):
         assert name in runner_shows, f"{alert} asks for {name}"
         assert labels <= runner_shows[name], f"{alert} asks for {sorted(labels - runner_shows[name])} of {name}"
 
@@ -106,7 +108,9 @@ def test_a_runner_shows_every_metric_and_label_that_an_alert_asks_for(runner_sho
 @pytest.mark.parametrize("alert", OF_RUNNERS)
 def test_series_are_put_together_by_labels_that_one_of_them_has(alert: Alert, runner_shows: Catalogue) -> None:
     """`by (srever)` is no error: all servers become one."""
-    known = set(SCRAPED).union(*(runner_shows.get(name, frozenset()) for name, _ in selected(alert.expression)))
+    known = set(SCRAPED | WRITTEN).union(
+        *(runner_shows.get(name, frozenset()) for name, _ in selected(alert.expression))
+    )
     assert grouped(alert.expression) <= known
 
 
@@ -146,7 +150,7 @@ def test_influxdb_shows_what_alerts_ask_for(bucket: Bucket) -> None:
 def test_nothing_else_is_looked_at() -> None:
     """A new prefix needs a test of its own here."""
     names = {name for alert in alerts() for name, _ in selected(alert.expression)}
-    known = ("pegel_", "ookla_", "prometheus_", "push_", "http_", "task_")
+    known = ("pegel_", "ookla_", "cdn77_", "prometheus_", "push_", "http_", "task_")
     assert {name for name in names if not name.startswith(known)} == {"up"}
 
 

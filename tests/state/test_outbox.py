@@ -52,6 +52,22 @@ def test_a_request_of_a_runner_that_died_is_ambiguous(tmp_path: Path) -> None:
     again.close()
 
 
+def test_what_waits_knows_the_oldest_commit_that_is_in_it(state: State) -> None:
+    """A correction that takes the place of a value has all of that value's commits in it."""
+    for turn, pane in ((1, 60), (2, 120), (3, 60)):
+        with state.transaction():
+            state.remember("turn", turn)
+            state.outbox.put("s", "m", pane, b"x", 1, 0)
+    assert state.outbox.lowest("s") == 1
+    with state.transaction():
+        number = state.outbox.freeze("s", state.outbox.oldest_waiting("s", 1), b"payload", 0)
+    assert state.outbox.lowest("s") == 1
+    with state.transaction():
+        state.outbox.acknowledge(number)
+    assert state.outbox.lowest("s") == 2
+    assert state.outbox.lowest("other") is None
+
+
 def test_an_acknowledgement_removes_the_request(state: State) -> None:
     with state.transaction():
         state.outbox.put("s", "m", 60, b"x", 1, 0)

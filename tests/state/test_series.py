@@ -39,6 +39,19 @@ def test_first_come_first_served_per_label(state: State) -> None:
     assert got == [("s", "a"), ("s", "b"), ("s", OTHER), ("s", "a")]
 
 
+def test_many_are_admitted_as_if_one_came_after_another(state: State) -> None:
+    """By the time of the first record, then by the labels: which one gets the last slot does not depend on a batch."""
+    times: dict[tuple[str, ...], int] = {("s", "d"): 2, ("s", "c"): 1, ("s", "b"): 1, ("s", "a"): 30 * HOUR}
+    few = limits(series=3)
+    with state.transaction():
+        known = state.series.admit(1, ("s", "a"), 0, few)
+        places = state.series.admit_all(1, times, few)
+        assert places[("s", "a")] == known
+        assert [admitted(state, 1, places[labels])[1] for labels in times] == [OTHER, "c", "b", "a"]
+        idle, _ = state.series.retire(1, 31 * HOUR, few)
+    assert known not in idle, "its record of now was noted"
+
+
 def test_at_max_series_the_label_with_most_values_collapses(state: State) -> None:
     few = limits(series=3)
     with state.transaction():
@@ -77,7 +90,7 @@ def test_an_idle_value_frees_its_slot_and_comes_back_with_its_series(state: Stat
     few = limits(values=(None, 1))
     with state.transaction():
         old = state.series.admit(1, ("s", "a"), 0, few)
-        assert state.series.retire(1, 25 * HOUR, few) == ([old], [])
+        assert state.series.retire(1, 25 * HOUR, few) == ([old], {})
         assert admitted(state, 1, state.series.admit(1, ("s", "b"), 25 * HOUR, few)) == ("s", "b")
         state.series.retire(1, 60 * HOUR, few)
         assert state.series.admit(1, ("s", "a"), 60 * HOUR, few) == old
@@ -88,7 +101,7 @@ def test_a_tombstone_expires_after_seven_days(state: State) -> None:
         old = state.series.admit(1, ("s", "a"), 0, limits())
         state.series.retire(1, 25 * HOUR, limits())
         _, gone = state.series.retire(1, 25 * HOUR + TOMBSTONE + 1, limits())
-        assert gone == [old]
+        assert gone == {old: ("s", "a")}
         assert state.series.admit(1, ("s", "a"), 300 * HOUR, limits()) != old
 
 

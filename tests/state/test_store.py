@@ -10,6 +10,7 @@ import pytest
 from pegel.errors import StateError
 from pegel.state import State, snapshots
 from pegel.state.lock import refuse_network_file_system
+from pegel.state.sampled import Course
 from pegel.state.schema import MIGRATIONS
 
 
@@ -147,4 +148,20 @@ def test_s45_a_commit_is_on_the_disk_before_anything_that_follows_from_it(tmp_pa
     state = State(tmp_path / "state")
     assert state.connection.execute("pragma synchronous").fetchone() == (2,)
     assert state.connection.execute("pragma journal_mode").fetchone() == ("wal",)
+    state.close()
+
+
+def test_a_copied_state_gets_a_name_of_its_own_and_goes_on_from_its_totals(tmp_path: Path) -> None:
+    """Its series are new ones at the sinks: what was sent under the old name is not theirs."""
+    state = State(tmp_path / "state")
+    former = state.identity
+    labels = (("key", "a"),)
+    with state.transaction():
+        state.sampled.save("far", "m", [Course(labels, 1, 5, 5, True, {"n": 3}, {"n": 4})])
+        state.renew_identity()
+    state.close()
+    state = State(tmp_path / "state")
+    assert state.identity != former
+    (course,) = state.sampled.some("far", "m", [labels]).values()
+    assert (course.sent, course.due, course.time, course.live) == ({"n": 4}, None, None, False)
     state.close()

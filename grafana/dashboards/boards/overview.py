@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dashboards.cdn77.overview import CDN
 from dashboards.model import Dashboard, Level, Link, Row
 from dashboards.panels import promql, stat, timeseries
 from dashboards.runner.moments import moments
@@ -120,11 +121,12 @@ DASHBOARD = Dashboard(
     title="Overview",
     question="Is every job alive and fresh, and is the stack well?",
     tags=["pegel"],
-    rows=[SPEED_TESTS, RUNNERS, STACK],
+    rows=[SPEED_TESTS, CDN, RUNNERS, STACK],
     annotations=moments(),
     links=[
         Link("Ookla speed tests", "/d/ookla"),
         Link("Ookla speed tests (Prometheus)", "/d/ookla-prometheus"),
+        Link("CDN77 delivery", "/d/cdn77"),
         Link("Pegel itself", "/d/pegel-itself"),
         Link("Stack health", "/d/stack-health"),
     ],

@@ -59,9 +59,8 @@ ALERTS_FIRING = stat(
 )
 
 
-ABOUT = ", ".join(
-    f'"{name}"' for name in ("server", "source", "sink", "metric", "asn", "what", "endpoint", "status", "code")
-)
+LABELS = "server cdn_id source sink metric asn what endpoint status code runner"
+ABOUT = ", ".join(f'"{name}"' for name in LABELS.split())
 """Labels that say what an alert is about; each has some of them."""
 WHICH = f"""max by (severity, alertname, job, instance, about) (
   label_replace(label_join({FIRING}, "about", " ", {ABOUT}), "about", "$1", "about", " *(.*?) *")

@@ -28,11 +28,12 @@ COMMANDS = {
     "preview": "Print the points of the configured or given input, all windows closed.",
     "points": "Show the points of the embedded store.",
     "status": "Say whether the runner is well, and if not why and what to do.",
-    "state": "Show the state: how far each source is, what is open, what waits.",
+    "state": "Show the state: how far each source is, what is open, what waits; or try again what a source put aside.",
     "sinks": "Show what waits for each sink; retry or discard the points that one refused for good.",
     "schema": "Print the JSON Schema of the configuration, for editors.",
     "doctor": "Look at everything around the runner and say what would keep it from working, or why nothing arrives.",
     "backfill": "Read old archives into the sinks, exactly once, while the runner goes on.",
+    "worker": "Read and fold objects for a runner on another machine.",
     "demo": "Watch the speed-test job on invented data.",
 }
 """Commands in the order of a first acquaintance; the sentence begins the function's docstring."""

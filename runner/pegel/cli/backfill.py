@@ -13,12 +13,17 @@ from pegel.cli.arguments import chosen_source
 if TYPE_CHECKING:
     from pegel.cli.backfill_summary import Summary
     from pegel.pipeline.backfill import Prepared
+    from pegel.sources import Source
 
 
 def backfill(
     config: Annotated[Path, typer.Argument(help="The configuration.", envvar="PEGEL_CONFIG")],
     files: Annotated[
-        list[Path], typer.Argument(help='Archives (plain or .gz), directories of them, patterns such as "/old/*.gz".')
+        list[Path],
+        typer.Argument(
+            help='Archives (plain or .gz), directories of them, patterns such as "/old/*.gz"; of a bucket hours'
+            " (2026-03-01T00..2026-03-08T00), days, or beginnings of keys."
+        ),
     ],
     source: Annotated[str | None, typer.Option(help="Whose log they are; needed if there are several.")] = None,
     name: Annotated[str | None, typer.Option("--id", help="Name of the back-fill; that of the source if none.")] = None,
@@ -44,6 +49,8 @@ def backfill(
             A pattern, for one of several sources.
         pegel backfill config.toml /old --before 2026-01-01T00:00:00Z --quiet
             From a script, last year only.
+        pegel backfill config.toml 2026-03-01..2026-03-08 --source edge
+            A week of objects in a bucket, by the hours in their keys.
 
     Exit codes:
         1: something could not be read or delivered; the same command tries again
@@ -67,7 +74,6 @@ def _backfill(
 ) -> int:
     """Prepare, run and say what came of it; returns the exit code."""
     from pegel import logs
-    from pegel.cli.backfill_files import expanded
     from pegel.cli.backfill_summary import introduction, say
     from pegel.cli.manual import FAILED, FINE, INTERRUPTED
     from pegel.config import load
@@ -78,7 +84,8 @@ def _backfill(
     logs.set_up("warning", plan.runner.log_format)
     chosen = chosen_source(plan.sources, source, "the files belong to").name
     identity = _identity(name or chosen)
-    prepared = prepare(plan, chosen, identity, expanded(files), before=before)
+    named = _named(next(one.source for one in plan.sources if one.name == chosen), files)
+    prepared = prepare(plan, chosen, identity, named, before=before)
     say(introduction(prepared, identity), quiet=quiet)
     stop = threading.Event()
     facts = _run(prepared, stop, patience, quiet=quiet)
@@ -91,16 +98,28 @@ def _backfill(
     return FAILED if facts.wrong else FINE
 
 
+def _named(source: Source, words: list[Path]) -> list[str]:
+    """What is to be read: files that are there, or a part of a bucket."""
+    from pegel.cli.backfill_files import expanded
+
+    texts = [str(word) for word in words]
+    try:
+        return expanded(words) if source.part(texts) is None else texts
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="FILES") from error
+
+
 def _run(prepared: Prepared, stop: threading.Event, patience: float, *, quiet: bool) -> Summary:
     """Read and send everything; returns what came of it."""
     from pegel.cli.backfill_progress import shown
     from pegel.cli.backfill_summary import summary
+    from pegel.cli.scaling import crew
     from pegel.cli.stopping import stop_on_signals
     from pegel.pipeline.backfill import finish
     from pegel.pipeline.service import Service
 
     stop_on_signals(stop)
-    runner = prepared.runner()
+    runner = prepared.runner(hands=crew(prepared.plan))
     runner.open()
     try:
         with shown(prepared, runner, quiet=quiet):

@@ -67,7 +67,9 @@ def shown(prepared: Prepared, runner: Runner, *, quiet: bool) -> Iterator[None]:
     over = threading.Event()
 
     def look() -> None:
-        meter.update(meter.total - prepared.source.status().lag_bytes, runner.turn.figures.records)
+        left = prepared.source.status().lag_bytes
+        meter.total = max(meter.total, left)  # how much there is of a bucket is known when it was listed
+        meter.update(meter.total - left, runner.turn.figures.records)
 
     look()  # where it begins: what an earlier start has read is no speed of this one
     draw = _bar if sys.stderr.isatty() else _lines

@@ -30,9 +30,12 @@ def say(lines: Iterable[str], *, quiet: bool) -> None:
 
 def introduction(prepared: Prepared, name: str) -> Iterator[str]:
     """What will be read, where it ends, and what is left out."""
-    size = show_size(sum(one.size for one in prepared.files))
     verb = "goes on with" if prepared.resumed else "reads"
-    yield f'back-fill "{name}" {verb} {_count(len(prepared.files), "file")}, {size}'
+    if prepared.part:
+        yield f'back-fill "{name}" {verb} objects: {_listed(prepared.part)}'
+    else:
+        size = show_size(sum(one.size for one in prepared.files))
+        yield f'back-fill "{name}" {verb} {_count(len(prepared.files), "file")}, {size}'
     times: dict[int, list[str]] = {}
     for metric, end in prepared.ends.items():
         times.setdefault(end, []).append(metric)
@@ -71,7 +74,7 @@ def _wrong(prepared: Prepared, runner: Runner, counters: _Counters, left: str) -
         if one.broken:
             yield f"{one.path} {one.reason}"
     for sentence in prepared.source.put_aside():
-        yield f"{sentence}; nothing of it was counted"
+        yield f"{sentence}; it was put aside" if prepared.part else f"{sentence}; nothing of it was counted"
     for metric, count in _by(counters, "too_late_total", "metric"):
         yield (
             f"{count:,} records came too late for {metric}: this back-fill has closed their windows;"

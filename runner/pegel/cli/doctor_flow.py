@@ -8,8 +8,9 @@ from functools import partial
 from pegel.cli.findings import Finding
 from pegel.cli.probing import ask_all
 from pegel.pipeline.flow import Stopped, stopped
+from pegel.pipeline.flow_sinks import takes_of
 from pegel.pipeline.health import Vitals, ago
-from pegel.plan import Plan, SinkPlan, takes
+from pegel.plan import Plan, SinkPlan
 
 _MOST_NAMES = 3
 
@@ -30,7 +31,7 @@ def flow_findings(vitals: Vitals, *, unheard: Collection[str], connect: bool) ->
         return
     askable = [sink for sink in plan.sinks if connect and sink.name not in unheard and _takes_any(plan, sink)]
     stored: dict[str, Mapping[str, int]] = {}
-    heard = ask_all([partial(_stored, plan, sink) for sink in askable])
+    heard = ask_all([partial(_stored, plan, sink, str(vitals.facts["identity"])) for sink in askable])
     for sink, (found, trouble) in zip(askable, heard, strict=True):
         if found is not None:
             stored[sink.name] = found
@@ -46,13 +47,14 @@ def flow_findings(vitals: Vitals, *, unheard: Collection[str], connect: bool) ->
 
 
 def _takes_any(plan: Plan, sink: SinkPlan) -> bool:
-    return any(takes(sink, metric.name) for metric in plan.metrics)
+    return any(takes_of(sink, metric) for metric in plan.metrics)
 
 
-def _stored(plan: Plan, sink: SinkPlan) -> Mapping[str, int] | None:
-    """What a sink has of each metric that it takes."""
+def _stored(plan: Plan, sink: SinkPlan, identity: str) -> Mapping[str, int] | None:
+    """What a sink has of each metric that it takes, by the names that it knows."""
     sink.sink.settle_in(plan.runner.state)
-    return sink.sink.stored([metric.name for metric in plan.metrics if takes(sink, metric.name)])
+    sink.sink.introduce(identity)
+    return sink.sink.stored([name for metric in plan.metrics for name in takes_of(sink, metric)])
 
 
 def _told(stops: Sequence[Stopped]) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from pegel import logs
 from pegel.cli.health import with_health
 from pegel.cli.notify import Notify
+from pegel.cli.scaling import crew
 from pegel.config import load
 from pegel.errors import ConfigError, ListenError, StateError
 from pegel.memory import settle
@@ -55,7 +56,7 @@ class Running:
         plan = load(self._config)
         logs.set_up(plan.runner.log_level, plan.runner.log_format)
         settle()
-        runner = Runner(plan, accept_state_loss=self._accept_state_loss)
+        runner = Runner(plan, accept_state_loss=self._accept_state_loss, hands=crew(plan))
         runner.open()
         try:
             former = refused_so_far(runner.state.counters())
@@ -68,7 +69,9 @@ class Running:
 
     def _opened(self, plan: Plan, former: Plan | None) -> tuple[Runner, WebServer, Plan]:
         """What runs a plan, or the former one where the state or an address refuses the new one."""
-        runner, web = Runner(plan, accept_state_loss=self._accept_state_loss), WebServer(with_health(plan))
+        hands = crew(plan)
+        runner = Runner(plan, accept_state_loss=self._accept_state_loss, hands=hands)
+        web = WebServer(with_health(plan))
         try:
             web.open()
             try:
@@ -77,6 +80,8 @@ class Running:
                 web.stop()
                 raise
         except (StateError, ListenError) as error:
+            if hands is not None:
+                hands.close()
             if former is None:
                 raise
             log.error("the changed configuration cannot run, the old one goes on: %s", error)

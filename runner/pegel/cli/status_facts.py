@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,16 +50,22 @@ def _unread(source: Mapping[str, Any], files: Files) -> int | None:
 
 
 def _put_aside(source: Mapping[str, Any], files: Files) -> list[dict[str, str]]:
-    """Damaged files that were put aside and are still there, each once, with the reason."""
+    """Damaged files that were put aside and are still there, and objects, each once, with the reason."""
     mark = "quarantined: "
-    cursors = [stream["cursor"] for stream in source["streams"]]
-    return [
-        {"file": str(name), "reason": str(one["fate"]).removeprefix(mark)}
-        for one in cursors
-        if str(one.get("fate", "")).startswith(mark)
-        for name, *key in one["files"][-1:]
-        if _is_there(str(name), FileKey(*key), files)
-    ]
+    found = []
+    for stream in source["streams"]:
+        fate = str(stream["cursor"].get("fate", ""))
+        if fate.startswith(mark):
+            places = stream["cursor"].get("files")
+            names = [stream["stream"]] if places is None else _still_there(places, files)
+            kind = "object" if places is None else "archive"
+            found += [{"file": name, "reason": fate.removeprefix(mark), "kind": kind} for name in names]
+    return found
+
+
+def _still_there(places: Sequence[Any], files: Files) -> list[str]:
+    """The last name of a file, if it still is that file."""
+    return [str(name) for name, *key in places[-1:] if _is_there(str(name), FileKey(*key), files)]
 
 
 def _is_there(name: str, key: FileKey, files: Files) -> bool:

@@ -28,7 +28,9 @@ def draft_cases(
 ) -> list[Case]:
     """Read the tests; those with problems are left out. They are read last, when all that they name is right."""
     check_unique([node.table["name"] for node in nodes if "name" in node.table], "test", problems)
-    cases = [_case(node, drafts, {metric.name: metric for metric in metrics}, problems) for node in nodes]
+    cases = [
+        _case(node, drafts, {one.name: one for metric in metrics for one in metric.shown()}, problems) for node in nodes
+    ]
     return [case for case in cases if case is not None]
 
 

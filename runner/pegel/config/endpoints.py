@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pegel.config.document import Node
 from pegel.config.problems import Problem, names_a_secret
 from pegel.enrichers import Enricher
-from pegel.plan import SinkPlan
+from pegel.plan import SinkPlan, SourcePlan
 from pegel.sinks import Sink
+from pegel.sources import Source
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,18 @@ class Endpoint:
 
 
 def endpoints(
-    enrichers: Sequence[tuple[Node, Enricher]], nodes: Sequence[Node], sinks: Sequence[SinkPlan]
+    sources: Sequence[tuple[Node, SourcePlan]],
+    enrichers: Sequence[tuple[Node, Enricher]],
+    nodes: Sequence[Node],
+    sinks: Sequence[SinkPlan],
 ) -> list[Endpoint]:
     """All that can be tried, in the order of the flow; most components depend on nothing outside."""
     found = [
+        (f"source {plan.name}", plan.source.probe, node)
+        for node, plan in sources
+        if type(plan.source).probe is not Source.probe
+    ]
+    found += [
         (f"enricher {node.table['type'].value}", enricher.probe, node)
         for node, enricher in enrichers
         if type(enricher).probe is not Enricher.probe

@@ -45,8 +45,10 @@ class SourceEntry:
         time: Where event time comes from.
         labels: Constant columns, usable as labels.
         private: Columns that may only be used inside count(distinct), arrivals and by enrichers.
-        disorder: How much later than its time a record may be read and still be in time.
-        idle_after: A source that is silent for so long no longer holds windows open.
+        disorder: How much later than its time a record may be read and still be in time; 5s if not given, 90s for
+            objects in a bucket.
+        idle_after: A source that is silent for so long no longer holds windows open; 60s if not given, 5m for
+            objects in a bucket.
         max_hold: A failing source holds windows open for at most so long.
         start: Where to begin without state: at the `beginning` (the default), archives included, or at the `end`.
         renamed_from: Name under which its cursors are stored.
@@ -71,8 +73,8 @@ class SourceEntry:
     time: TimeEntry | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     private: Sequence[str] = ()
-    disorder: Duration = Duration(5.0)
-    idle_after: Duration = Duration(60.0)
+    disorder: Duration | None = None
+    idle_after: Duration | None = None
     max_hold: Duration = Duration(3600.0)
     start: Literal["beginning", "end"] | None = None
     renamed_from: str | None = None
@@ -112,7 +114,8 @@ class MetricEntry:
         over: Length of a rolling window, a multiple of `every`.
         labels: Columns that tell series apart.
         where: SQL condition on records.
-        values: By name: an aggregate expression, or a table with `value`, `kind` and `help`.
+        values: By name: an aggregate expression, or a table with `value`, `kind` and `help`; with `metric`, and
+            `labels` if it has some, it is shown as a metric of that name.
         timezone: Of calendar days.
         allowed_lateness: A closed window accepts corrections for so long.
         max_series: Series beyond this number are folded into `__other__`.

@@ -15,16 +15,19 @@ from pegel.config.document import Node, Reading, read
 from pegel.config.endpoints import Endpoint, endpoints
 from pegel.config.enrichers import add_enrichers, lacking
 from pegel.config.metrics import draft_metrics
+from pegel.config.options import options
 from pegel.config.presets import FOLDER, expand
 from pegel.config.problems import Place, Problem, did_you_mean
+from pegel.config.roads import double_roads
 from pegel.config.runner import runner_settings, unknown_variables
+from pegel.config.scale import idle_scale, scale_settings, scheduler
 from pegel.config.sinks import draft_sinks, is_off, off_warnings, pattern_warnings
-from pegel.config.sources import SourceDraft, check_private, draft_sources
+from pegel.config.sources import SourceDraft, check_private, check_releases, draft_sources
 from pegel.errors import ConfigError
-from pegel.plan import Plan, takes, wants_own
+from pegel.plan import Plan, RunnerSettings, takes, wants_own
 
 SECTIONS = ("sources", "enrichers", "metrics", "sinks", "tests")
-RUNNER = "runner"
+RUNNER, SCALE = TABLES = ("runner", "scale")
 
 
 @dataclass
@@ -34,6 +37,7 @@ class Declared:
     Attributes:
         root: The root of the main file.
         runner: The `[runner]` table, if there is one.
+        scale: The `[scale]` table, if there is one.
         sources: And the other lists in the order of the files.
         lost: Sources of which nothing is known but their name.
         idle: Whether no file has `sources`, right or wrong.
@@ -41,6 +45,7 @@ class Declared:
 
     root: Node
     runner: Node | None = None
+    scale: Node | None = None
     sources: list[Node] = field(default_factory=list)
     enrichers: list[Node] = field(default_factory=list)
     metrics: list[Node] = field(default_factory=list)
@@ -51,8 +56,7 @@ class Declared:
 
     def nodes(self) -> Iterator[Node]:
         """All tables."""
-        if self.runner:
-            yield self.runner
+        yield from filter(None, (self.runner, self.scale))
         for section in (self.sources, self.enrichers, self.metrics, self.sinks, self.tests):
             yield from section
 
@@ -152,19 +156,21 @@ def _read(path: Path, order: int, environ: Mapping[str, str]) -> Reading:
 def _take(declared: Declared, root: Node, problems: list[Problem]) -> None:
     """Add the sections of one file."""
     for name, node in root.table.items():
-        if name == RUNNER and isinstance(node.value, dict):
-            if declared.runner:
-                message = f"there is already a [runner] at {declared.runner.place}"
-                problems.append(node.problem(message, at_key=True))
+        if name in TABLES and isinstance(node.value, dict):
+            former: Node | None = getattr(declared, name)
+            if former:
+                problems.append(node.problem(f"there is already a [{name}] at {former.place}", at_key=True))
             else:
-                declared.runner = node
+                setattr(declared, name, node)
         elif name in SECTIONS and isinstance(node.value, list):
             getattr(declared, name).extend(_tables(node, problems))
-        elif name in (RUNNER, *SECTIONS):
-            wanted = "[runner]" if name == RUNNER else f"[[{name}]]"
+        elif name in (*TABLES, *SECTIONS):
+            wanted = f"[{name}]" if name in TABLES else f"[[{name}]]"
             problems.append(node.problem(f"must be written as {wanted}, not as {words.kind(node.value)}", at_key=True))
+        elif name in options(RunnerSettings):
+            problems.append(node.problem("belongs below [runner]", at_key=True))
         else:
-            suggestion = did_you_mean(name, (RUNNER, *SECTIONS))
+            suggestion = did_you_mean(name, (*TABLES, *SECTIONS))
             problems.append(node.problem("unknown section", suggestion, at_key=True))
 
 
@@ -199,18 +205,24 @@ def _plan(
     sinks = draft_sinks(declared.sinks, declared.root, problems)
     if declared.idle and not any(map(wants_own, sinks if declared.sinks else ())):
         problems.append(declared.root.problem("there is no [[sources]] entry; nothing would be read"))
+    check_releases(drafts, metrics, sinks, problems)
+    scale = scale_settings(declared.scale, problems)
     tests = draft_cases(declared.tests, drafts, metrics, problems) if not problems else []
     if problems:
         return None, [], []
     sources = [draft.plan() for draft in drafts]
-    plan = Plan(runner=runner, sources=sources, metrics=metrics, sinks=sinks, tests=tests)
+    plan = Plan(runner=runner, sources=sources, metrics=metrics, sinks=sinks, tests=tests, scale=scale)
     warnings = [*unknown_variables(environ), *_idle_parts(plan, declared, drafts)]
-    return plan, warnings, endpoints(enrichers, declared.sinks, sinks)
+    placed = [(draft.node, one) for draft, one in zip(drafts, sources, strict=True)]
+    outside = [*endpoints(placed, enrichers, declared.sinks, sinks), *scheduler(scale, declared.scale)]
+    return plan, warnings, outside
 
 
 def _idle_parts(plan: Plan, declared: Declared, drafts: Sequence[SourceDraft]) -> Iterator[Problem]:
     """Warnings for what would do nothing."""
     yield from pattern_warnings(declared.sinks, plan.metrics)
+    yield from idle_scale(plan, declared.scale)
+    yield from double_roads(declared.sinks, plan)
     for metric, node in zip(plan.metrics, declared.metrics, strict=True):
         if not any(takes(sink, metric.name) for sink in plan.sinks):
             yield node.table["name"].problem("no sink takes this metric")

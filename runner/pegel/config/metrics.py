@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from pegel.config.document import Node
 from pegel.config.enrichers import expression_problem, referred
@@ -12,7 +13,7 @@ from pegel.config.options import build
 from pegel.config.problems import Problem, did_you_mean, listed
 from pegel.config.sources import SourceDraft
 from pegel.metrics.compiled import compile_metric
-from pegel.metrics.definition import Metric, Value
+from pegel.metrics.definition import ALONE, Metric, Value
 from pegel.metrics.errors import MetricErrors
 from pegel.metrics.windows import Windows
 from pegel.plan import OWN_PREFIX, RunnerSettings
@@ -25,8 +26,17 @@ def draft_metrics(
 ) -> list[Metric]:
     """Read and compile the metrics; those with problems are left out."""
     metrics = [_metric(node, drafts, runner, problems) for node in nodes]
-    check_unique([node.table["name"] for node in nodes if "name" in node.table], "metric", problems)
+    check_unique([name for node in nodes for name in _names(node)], "metric", problems)
     return [metric for metric in metrics if metric is not None]
+
+
+def _names(node: Node) -> Iterator[Node]:
+    """Where a metric is named, and its values that are metrics of their own."""
+    if "name" in node.table:
+        yield node.table["name"]
+    for value in node.table["values"].table.values() if "values" in node.table else ():
+        if "metric" in value.table:
+            yield value.table["metric"]
 
 
 def _metric(
@@ -61,7 +71,7 @@ def _definition(entry: MetricEntry, sources: Sequence[str], runner: RunnerSettin
         labels=tuple(entry.labels),
         constant_labels=dict(runner.labels),
         where=entry.where,
-        values={name: Value(value=value) if isinstance(value, str) else value for name, value in entry.values.items()},
+        values={name: _value(value, runner) for name, value in entry.values.items()},
         timezone=entry.timezone,
         allowed_lateness=entry.allowed_lateness,
         max_series=entry.max_series,
@@ -70,6 +80,12 @@ def _definition(entry: MetricEntry, sources: Sequence[str], runner: RunnerSettin
         approx_over=entry.approx_over,
         renamed_from=entry.renamed_from,
     )
+
+
+def _value(value: str | Value, runner: RunnerSettings) -> Value:
+    if isinstance(value, str):
+        return Value(value=value)
+    return replace(value, metric=runner.prefix + value.metric) if value.metric else value
 
 
 def _compile(metric: Metric, node: Node, drafts: Sequence[SourceDraft], problems: list[Problem]) -> None:
@@ -111,11 +127,32 @@ def _check_names(entry: MetricEntry, node: Node, runner: RunnerSettings, problem
             problems.append(place.problem(f'"{label}" is already a label of every point, from [runner]'))
     if not entry.values:
         problems.append(node.table["values"].problem("at least one value is needed"))
-    for name in entry.values:
+    for name, value in entry.values.items():
         place = node.table["values"].table[name]
         check_word(place, name, "value", problems, at_key=True)
         if name in entry.labels or name in runner.labels:
             problems.append(place.problem(f'"{name}" is a label too; a name means one thing', at_key=True))
+        if isinstance(value, Value):
+            _check_own_metric(value, place, {*entry.labels, *runner.labels}, problems)
+
+
+def _check_own_metric(value: Value, node: Node, labels: Collection[str], problems: list[Problem]) -> None:
+    """A value that is a metric of its own: its name, and the labels that it adds."""
+    if value.metric:
+        check_word(node.table["metric"], value.metric, "metric", problems)
+    elif value.labels:
+        problems.append(
+            node.table["labels"].problem(
+                'are for a value with a name of its own; write metric = "NAME" too', at_key=True
+            )
+        )
+    for label in value.labels:
+        place = node.table["labels"].table[label]
+        check_word(place, label, "label", problems, at_key=True)
+        if label in labels:
+            problems.append(place.problem(f'"{label}" is already a label of the metric', at_key=True))
+        elif label == ALONE:
+            problems.append(place.problem('"value" is what the value itself is called then', at_key=True))
 
 
 def _check_limits(entry: MetricEntry, node: Node, problems: list[Problem]) -> None:

@@ -119,7 +119,12 @@ def _overlay(preset: Node, source: Node) -> Node:
     base = bases[0]
     if own is not None and own.value != (base.table["type"].value if "type" in base.table else None):
         base = base.only(options(SourceEntry))  # the options of another type of source mean nothing here
-    return base.under(source).without({"preset", "metrics", OPTION})
+    return base.without(_other_spellings(source)).under(source).without({"preset", "metrics", OPTION})
+
+
+def _other_spellings(source: Node) -> set[str]:
+    """What a source says in another way than its preset: a secret itself, or the file that holds it."""
+    return {key.removesuffix("_file") if key.endswith("_file") else f"{key}_file" for key in source.table}
 
 
 def _share(preset: Node, users: Sequence[Node], expansion: Expansion) -> None:
@@ -148,7 +153,7 @@ def _choice(user: Node, metrics: Sequence[Node], expansion: Expansion) -> list[s
     if chosen is None:
         return None
     nodes = chosen.items if isinstance(chosen.value, list) else [chosen]
-    known = [str(_name(metric)) for metric in metrics]
+    known = [name for metric in metrics for name in _shown(metric)]
     patterns = []
     for node in nodes:
         if not isinstance(node.value, str):
@@ -164,7 +169,13 @@ def _choice(user: Node, metrics: Sequence[Node], expansion: Expansion) -> list[s
 def _wants(patterns: list[str] | None, metric: Node) -> bool:
     if patterns is None:
         return not ("optional" in metric.table and metric.table["optional"].value is True)
-    return any(fnmatch.fnmatchcase(str(_name(metric)), pattern) for pattern in patterns)
+    return any(fnmatch.fnmatchcase(name, pattern) for name in _shown(metric) for pattern in patterns)
+
+
+def _shown(metric: Node) -> list[str]:
+    """The names of a metric: its own, and those of values that are shown as metrics of their own."""
+    values = metric.table["values"].table.values() if "values" in metric.table else ()
+    return [str(_name(metric)), *(str(value.table["metric"].value) for value in values if "metric" in value.table)]
 
 
 def _from(entry: Node, users: Sequence[Node]) -> Node:

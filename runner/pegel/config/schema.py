@@ -22,7 +22,7 @@ from pegel.config.options import Option, alternatives, elements, options
 from pegel.config.presets import FOLDER, names
 from pegel.enrichers import BUILTIN as ENRICHERS
 from pegel.formats import BUILTIN as FORMATS
-from pegel.plan import RunnerSettings
+from pegel.plan import RunnerSettings, ScaleSettings
 from pegel.secret import Secret
 from pegel.sinks import BUILTIN as SINKS
 from pegel.sources import BUILTIN as SOURCES
@@ -46,6 +46,7 @@ def schema(folder: Path = FOLDER) -> Schema:
         "type": "object",
         "properties": {
             "runner": {"description": _promise(RunnerSettings), **_table(RunnerSettings)},
+            "scale": {"description": _promise(ScaleSettings), **_table(ScaleSettings)},
             "sources": _list_of(SourceEntry, _sources(folder)),
             "enrichers": _list_of(EnricherEntry, _components(EnricherEntry, ENRICHERS)),
             "metrics": _list_of(MetricEntry, [_table(MetricEntry, {"optional": None})]),

@@ -10,7 +10,7 @@ from typing import Any
 
 from pegel.config.components import secret_nodes
 from pegel.config.document import Node
-from pegel.config.loading import RUNNER, SECTIONS, declare, environment, load
+from pegel.config.loading import SECTIONS, TABLES, declare, environment, load
 from pegel.config.problems import Problem
 from pegel.config.writing import table
 from pegel.enrichers import BUILTIN as ENRICHERS
@@ -47,7 +47,8 @@ def spell_out(path: str | os.PathLike[str], environ: Mapping[str, str] | None = 
     declared = declare(Path(path), environ, problems)
     if declared is None:  # it was changed since it was loaded
         raise ConfigError(problems)
-    tables = [table(f"[{RUNNER}]", _plain(declared.runner, set()))] if declared.runner else []
+    single = [(name, getattr(declared, name)) for name in TABLES]
+    tables = [table(f"[{name}]", _plain(node, set())) for name, node in single if node]
     for section in SECTIONS:
         tables.extend(_entry(section, node) for node in getattr(declared, section))
     return "\n".join(tables)

@@ -59,7 +59,7 @@ def off_warnings(nodes: Sequence[Node]) -> list[Problem]:
 
 def pattern_warnings(nodes: Sequence[Node], metrics: Sequence[Metric]) -> list[Problem]:
     """Patterns that match no metric, where there are metrics: a configuration may begin without any."""
-    names = [metric.name for metric in metrics]
+    names = [one.name for metric in metrics for one in metric.shown()]
     if not names:
         return []
     warnings = []

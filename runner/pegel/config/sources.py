@@ -17,7 +17,8 @@ from pegel.config.problems import Problem, did_you_mean, listed
 from pegel.enrichers import Enricher
 from pegel.formats import BUILTIN as FORMATS
 from pegel.formats import Format
-from pegel.plan import SourcePlan, TimeOptions
+from pegel.metrics.definition import Metric
+from pegel.plan import SinkPlan, SourcePlan, TimeOptions, takes
 from pegel.sources import BUILTIN as SOURCES
 from pegel.sources import Source
 from pegel.sql import ExpressionError, bind
@@ -69,8 +70,8 @@ class SourceDraft:
             time=_time_options(entry.time) if entry.time else None,
             labels=dict(entry.labels),
             private=frozenset(entry.private),
-            disorder=entry.disorder,
-            idle_after=entry.idle_after,
+            disorder=source.disorder if entry.disorder is None else entry.disorder,
+            idle_after=source.idle_after if entry.idle_after is None else entry.idle_after,
             max_hold=entry.max_hold,
             start=entry.start or "beginning",
             start_said=entry.start is not None,
@@ -96,6 +97,21 @@ def check_private(drafts: Sequence[SourceDraft], problems: list[Problem]) -> Non
                 if name not in draft.columns:
                     node, _ = draft.node.find(("private", index))
                     problems.append(unknown_column(node, name, draft.columns))
+
+
+def check_releases(
+    drafts: Sequence[SourceDraft], metrics: Sequence[Metric], sinks: Sequence[SinkPlan], problems: list[Problem]
+) -> None:
+    """What a source lets go of must be safe elsewhere: in a sink on another machine, with metrics of that source."""
+    for draft in drafts:
+        mine = [metric.name for metric in metrics if draft.name in metric.sources]
+        safe = any(takes(sink, name) for sink in sinks if sink.sink.remote for name in mine)
+        if draft.source is not None and draft.source.releases and not safe:
+            message = (
+                "objects are only deleted when a sink on another machine has what they said; there is none that takes"
+                " a metric of this source"
+            )
+            problems.append(draft.node.table["delete"].problem(message, at_key=True))
 
 
 def unknown_column(node: Node, name: str, columns: Columns) -> Problem:

@@ -14,6 +14,8 @@ BUILTIN = {
     "filter": "pegel.enrichers.filter:Filter",
     "jwt": "pegel.enrichers.jwt:Jwt",
     "asn": "pegel.enrichers.asn:Asn",
+    "geoip": "pegel.enrichers.geoip:Geoip",
+    "device": "pegel.enrichers.device:Device",
 }
 
 

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
-from pegel.arrow import Frame, texts
 from pegel.enrichers import Enricher
 from pegel.enrichers.addresses import packed
 from pegel.enrichers.asn_files import read
 from pegel.enrichers.inquiry import Inquiry, Whois
+from pegel.enrichers.looking_up import looked_up
 from pegel.enrichers.names import check_names
 from pegel.enrichers.networks import Database, Network
 from pegel.enrichers.newest import Newest
 from pegel.sql import ExpressionError, unknown_column
-from pegel.table import Columns, Table, literal, quote
+from pegel.table import Columns, Table, literal
 
 Part = Literal["asn", "name", "country"]
-
-_KEY = "_asn_address"
 
 _OLD = 60
 """Days after which a database is worth a word."""
@@ -94,26 +92,21 @@ class Asn(Enricher):
     def enrich(self, table: Table) -> Table:
         """Look up each distinct address once, and join what was found."""
         if not self._files and not self._inquiry:
-            return self._with(table, {"asn": "", "name": "", "country": ""})
-        kept = table.batch.hold(table)
-        found = self._found(kept.distinct(self.column))
-        places = {"asn": "_asn_0", "name": "_asn_1", "country": "_asn_2"}
-        columns = [list(found), *([value or "" for value in part] for part in zip(*found.values(), strict=True))]
-        if not found:
-            return self._with(kept, dict.fromkeys(places, ""))
-        frame = Frame(dict(zip([_KEY, *places.values()], map(texts, columns), strict=True)))
-        name = table.batch.register(frame)
-        joined = f"select * from ({kept.sql}) left join {name} on {quote(self.column)} = {_KEY}"
-        wide = self._with(replace(kept, sql=joined), places)
-        return replace(wide, sql=f"select * exclude ({', '.join([_KEY, *places.values()])}) from ({wide.sql})")
+            return table.with_columns(self._columns(["null::varchar"] * 3), dict.fromkeys(self.columns, "VARCHAR"))
+        return looked_up(table, self.column, self._texts, 3, self._columns, dict.fromkeys(self.columns, "VARCHAR"))
 
-    def _with(self, table: Table, places: Mapping[Part | str, str]) -> Table:
-        """The table with the new columns, read from these; an empty name of a column stands for no value."""
-        values = {}
-        for name, part in self.columns.items():
-            value = f"nullif({places[part]}, '')" if places[part] else "null::varchar"
-            values[name] = f"coalesce({value}, {literal(self.unknown)})" if part == "asn" else value
-        return table.with_columns(values, dict.fromkeys(values, "VARCHAR"))
+    def _columns(self, found: Sequence[str]) -> Mapping[str, str]:
+        """SQL of the new columns over number, name and country as they were found."""
+        places = dict(zip(get_args(Part), found, strict=True))
+        values = {name: f"nullif({places[part]}, '')" for name, part in self.columns.items()}
+        unknown = literal(self.unknown)
+        return {
+            name: f"coalesce({value}, {unknown})" if self.columns[name] == "asn" else value
+            for name, value in values.items()
+        }
+
+    def _texts(self, values: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        return {value: [part or "" for part in network] for value, network in self._found(values).items()}
 
     def _found(self, values: Sequence[str]) -> Mapping[str, Network]:
         """The networks of those texts that are addresses which a file knows."""

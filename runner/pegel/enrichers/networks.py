@@ -81,7 +81,7 @@ def ranges(width: int, starts: bytes | bytearray, ends: bytes | bytearray, owner
     order = np.argsort(first, kind="stable")
     found = Ranges(_native(first[order]), _native(last[order]), np.array(owners, np.uint32)[order])
     if len(order) > 1 and bool((found.starts[1:] <= found.ends[:-1]).any()):
-        return _without_overlap(width, found)
+        return _without_overlap(width, found, order.tolist())
     return found
 
 
@@ -89,20 +89,23 @@ def _native(addresses: NDArray[Any]) -> NDArray[Any]:
     return addresses.astype(addresses.dtype.newbyteorder("="))
 
 
-def _without_overlap(width: int, found: Ranges) -> Ranges:
-    """Cut ranges at every place where one begins or ends; of each piece the smallest range above it is the owner."""
+def _without_overlap(width: int, found: Ranges, given: Sequence[int]) -> Ranges:
+    """Cut ranges at every place where one begins or ends; of each piece the smallest range above it is the owner.
+
+    `given` has their numbers in the order in which they were given.
+    """
     starts, ends = _numbers(width, found.starts), _numbers(width, found.ends)
-    open_now: list[tuple[int, int, int]] = []  # size, place, end
+    open_now: list[tuple[int, int, int, int]] = []  # size, number, place, end
     pieces: list[tuple[int, int, int]] = []
     place = 0
     for left, right in pairwise(sorted({*starts, *(end + 1 for end in ends)})):
         while place < len(starts) and starts[place] == left:
-            heapq.heappush(open_now, (ends[place] - left, place, ends[place]))
+            heapq.heappush(open_now, (ends[place] - left, given[place], place, ends[place]))
             place += 1
-        while open_now and open_now[0][2] < left:
+        while open_now and open_now[0][3] < left:
             heapq.heappop(open_now)
         if open_now:
-            pieces.append((left, right - 1, int(found.owners[open_now[0][1]])))
+            pieces.append((left, right - 1, int(found.owners[open_now[0][2]])))
     sides = [b"".join(piece[side].to_bytes(width, "big") for piece in pieces) for side in (0, 1)]
     return ranges(width, sides[0], sides[1], [owner for _, _, owner in pieces])
 

@@ -19,6 +19,7 @@ from pegel.table import Batch, Columns, Table, literal, quote
 from pegel.units import Size
 
 _OPENS = "(starts_with(line, '{') or starts_with(ltrim(line, ' ' || chr(9) || chr(13)), '{'))"
+_BLANKS = np.frombuffer(b" \t\r", np.uint8)
 _REJECT = f"""case
     when value is not null and {_OPENS} then null
     when json_valid(line) then 'not_object'
@@ -72,7 +73,8 @@ class Ndjson(Format):
 
     def split(self, data: bytes, end: End, mark: str = "", seams: Sequence[int] = ()) -> Frames:
         piece = cut(data, end, mark, seams, self.max_record, self._judge)
-        return Frames(piece.lines, len(piece.lines), piece.tail, piece.mark, in_order(piece.rejects))
+        lines = _with_text(piece.lines)
+        return Frames(lines, len(lines), piece.tail, piece.mark, in_order(piece.rejects))
 
     def table(self, batch: Batch, block: Any, needed: frozenset[str]) -> Table:
         assert isinstance(block, Records)
@@ -124,6 +126,16 @@ class Ndjson(Format):
                 raise ValueError(f'`paths`: two columns are read from "{".".join(self._path(name))}"')
             level[last] = self._columns[name]
         return structure or {"": "VARCHAR"}
+
+
+def _with_text(lines: Records) -> Records:
+    """The lines that are not blank; JSON knows four blanks, and a line may have any of them at its front."""
+    blank = np.zeros(len(lines), np.bool_)
+    for buffer, rows in lines.by_buffer():
+        blank[rows] = np.isin(buffer[lines.starts[rows]], _BLANKS)
+    for row in np.flatnonzero(blank).tolist():
+        blank[row] = not lines.text(row).strip(b" \t\r")
+    return lines.take(~blank) if blank.any() else lines
 
 
 def _same(level: Mapping[str, Any], key: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -74,7 +74,7 @@ class _Closing:
         self.panes: dict[tuple[int, Labels], Pane] = {}
         for pane, labels, records, _, scalars in partials.rows:
             buckets = counts.get((pane, labels), compiled.empty().buckets)
-            self.panes[pane, labels] = replace(compiled.empty(), records=records, scalars=scalars, buckets=buckets)
+            self.panes[pane, labels] = compiled.empty()._replace(records=records, scalars=scalars, buckets=buckets)
 
     def window(self, step: int, labels: Labels) -> Pane:
         """The panes of the window that ends with a step, as one."""
@@ -88,7 +88,7 @@ class _Closing:
             arrivals[part] = int(np.setdiff1d(own, before).size)
             distinct.append(before.size + arrivals[part])
         arrived = tuple(arrivals[part] for part in self._compiled.arrivals)
-        return replace(self._compiled.combine(held), distinct=tuple(distinct), arrivals=arrived)
+        return self._compiled.combine(held)._replace(distinct=tuple(distinct), arrivals=arrived)
 
     def _spanned(self, step: int) -> list[int]:
         panes = [self._windows.back(step, self._windows.steps - 1)]

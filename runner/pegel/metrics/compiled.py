@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pegel.metrics.definition import Metric
 from pegel.metrics.finish import Finisher
 from pegel.metrics.fold import fold
-from pegel.metrics.merging import combine, merge_partials, merge_scalars
+from pegel.metrics.merging import combine, gather, merge_partials, merge_scalars
 from pegel.metrics.partials import Keys, Pane, Partials, Scalar, ScalarPart
 from pegel.metrics.program import Program
+from pegel.metrics.windows import Windows
 from pegel.sinks import Histogram, Value
 from pegel.table import Columns, Table
 
@@ -49,9 +50,13 @@ class CompiledMetric:
         """
         return fold(self._running, table, keys)
 
-    def merge(self, a: Partials, b: Partials) -> Partials:
-        """Merge two partials; order and grouping do not matter."""
-        return merge_partials(self._running.scalars, [a, b])
+    def merge(self, *parts: Partials) -> Partials:
+        """Merge partials; order and grouping do not matter."""
+        return merge_partials(self._running.scalars, parts)
+
+    def gather(self, folds: Sequence[Partials]) -> Partials:
+        """Several folds as one, for a state that merges sets and buckets itself."""
+        return gather(self._running.scalars, folds)
 
     def merge_scalars(self, a: Sequence[Scalar], b: Sequence[Scalar]) -> tuple[Scalar, ...]:
         """Merge the scalars of two rows, as the SQL of `scalars` does."""
@@ -60,6 +65,11 @@ class CompiledMetric:
     def combine(self, panes: Sequence[Pane]) -> Pane:
         """One pane for several of one series, none included; arrivals add up, `distinct` is left at 0."""
         return combine(self._running.scalars, panes, self.empty())
+
+    @property
+    def windows(self) -> Windows:
+        """Where its panes begin and end."""
+        return self._running.windows
 
     def empty(self) -> Pane:
         """The pane of a window without records."""

@@ -59,15 +59,23 @@ class Compiler:
         windows = self._windows()
         self._labels()
         where = self._where()
-        finals = [
-            self._final(split) for name, value in self._metric.values.items() if (split := self._split(name, value))
-        ]
+        # Parts are numbered in the order of the names: a state must find its columns and sets again whatever the order
+        # in which a configuration, or a definition that it has stored, says its values.
+        finals = {
+            name: self._final(split)
+            for name, value in sorted(self._metric.values.items())
+            if (split := self._split(name, value))
+        }
         if self._errors or windows is None:
             raise MetricErrors(self._errors)
-        return self._assembled(windows, where, [final for final in finals if final is not None])
+        as_written = [finals.get(name) for name in self._metric.values]
+        return self._assembled(windows, where, [final for final in as_written if final is not None])
 
     def _assembled(self, windows: Windows, where: str | None, finals: list[Final]) -> CompiledMetric:
         found = self._partition
+        if found.arrivals:
+            late = self._metric.allowed_lateness
+            windows = Windows(self._metric.every, self._metric.over, self._metric.timezone, late)
         program = Program(
             windows=windows,
             columns={name: kind for name, kind in self._columns.items() if name in self._used},

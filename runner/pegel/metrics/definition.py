@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pegel.sinks import Kind
 from pegel.units import Duration
@@ -17,11 +17,20 @@ class Value:
         value: An aggregate expression in SQL.
         kind: `gauge` (the default), `counter`, `histogram` or `info`.
         help: What it means, where that differs from the metric's help.
+        metric: Show it as a metric of its own under this name, where it is called `value`. So values that share
+            what they count (`count(distinct x)` and `arrivals(x)` share one set) can have names of their own.
+        labels: Labels with a fixed value; only with `metric`.
     """
 
     value: str
     kind: Kind = "gauge"
     help: str = ""
+    metric: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+ALONE = "value"
+"""Name of a value that is a metric of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,3 +72,19 @@ class Metric:
     series_ttl: Duration = Duration(86400.0)
     approx_over: int | None = None
     renamed_from: str | None = None
+
+    def shown(self) -> list[Metric]:
+        """The metrics that sinks see: itself, and each value that has a `metric` of its own."""
+        shared = {name: value for name, value in self.values.items() if not value.metric}
+        alone = [
+            replace(
+                self,
+                name=value.metric,
+                help=value.help or self.help,
+                constant_labels={**self.constant_labels, **value.labels},
+                values={ALONE: value},
+            )
+            for value in self.values.values()
+            if value.metric
+        ]
+        return [replace(self, values=shared), *alone] if shared else alone

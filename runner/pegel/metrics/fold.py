@@ -6,11 +6,12 @@ records is fetched once, each record as partials of its own, and merged here. Bo
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 
 import numpy as np
 
@@ -27,6 +28,12 @@ OTHER = "__other__"
 """Label value of the series that are folded together; a record that says so becomes `_other_`."""
 
 _LONGEST_LABEL = 128
+_KNOWN_LABELS = 1 << 14
+"""Values of labels that are not looked at again: blocks have mostly the same ones."""
+
+_REMEMBERED = 16_384
+"""Label sets that are not cleaned again: the same ones come in every block."""
+
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
@@ -35,9 +42,13 @@ def fold(program: Program, table: Table, keys: Keys) -> Partials:
     if table.at_most is not None and table.at_most <= FEW:
         return _fold_few(program, table, keys)
     pane, partials = program.pane(table), Partials()
-    _fold_scalars(program, table, pane, partials)
-    if program.sets and partials.rows:
-        _fold_sets(program, table, pane, keys, partials)
+    epoch = _only_epoch(program, table, pane) if _is_one_set(program) else None
+    if epoch is not None:
+        _fold_one_set(program, table, pane, (epoch, keys(epoch)), partials)
+    else:
+        _fold_scalars(program, table, pane, partials)
+        if program.sets and partials.rows:
+            _fold_sets(program, table, pane, keys, partials)
     if program.buckets and partials.rows:
         _fold_buckets(program, table, pane, partials)
     return _with_clean_labels(program, partials)
@@ -109,8 +120,7 @@ def _fold_scalars(program: Program, table: Table, pane: str, partials: Partials)
     rows = table.batch.query(f"select {', '.join(picked)} from ({records}) group by {keys}")
     end = 1 + len(program.labels)
     scalars = end + 2 + len(program.rejects)
-    for row in rows:
-        partials.rows.append((row[0], _texts(row[1:end]), row[end], row[end + 1], row[scalars:]))
+    partials.rows = [(row[0], _texts(row[1:end]), row[end], row[end + 1], row[scalars:]) for row in rows]
     for number, (reason, _) in enumerate(program.rejects):
         count = sum(row[end + 2 + number] for row in rows)
         if count:
@@ -122,22 +132,56 @@ def _fold_sets(program: Program, table: Table, pane: str, keys: Keys, partials: 
     """Members are made distinct first and hashed then, once per epoch that needs them."""
     by = program.keys()
     distinct = _distinct_values(program, table, pane)
-    epochs = sorted({epoch for row in partials.rows for epoch in program.windows.epochs(row[0])})
+    epochs = sorted({epoch for pane in {row[0] for row in partials.rows} for epoch in program.windows.epochs(pane)})
     secrets = {f"k{number}": keys(epoch) for number, epoch in enumerate(epochs)}
     if len(epochs) == 1:
         source, epoch, key = f"({distinct})", str(epochs[0]), "$k0::blob"
     else:
-        reach = program.windows.epoch_length + (program.windows.over or 0)
+        reach = program.windows.epoch_length + program.windows.reach
         ranges = ", ".join(f"({start}, {start + reach}, $k{number}::blob)" for number, start in enumerate(epochs))
         table_of_keys = f"(values {ranges}) as epochs(_e, _until, _k)"  # as `Windows.epochs` says
         source, epoch, key = f"({distinct}) join {table_of_keys} on _p >= _e and _p < _until", "_e", "_k"
     rows = table.batch.query(
-        f"select _s, {epoch} as _e, {by}, string_agg(left(sha256({key} || encode(_v)), 16), '')"
-        f" from {source} group by _s, _e, {by}",
+        f"select _s, {epoch} as _e, {by}, {_digests(key)} from {source} group by _s, _e, {by}",
         secrets,
     )
     for row, members in zip(rows, _sorted_members([row[-1] for row in rows]), strict=True):
         partials.sets.append((row[0], row[2], row[1], _texts(row[3:-1]), members))
+
+
+def _is_one_set(program: Program) -> bool:
+    """Whether the distinct values of one set are all that a metric makes of its records, beside counting them."""
+    return len(program.sets) == 1 and not (program.scalars or program.rejects or program.buckets)
+
+
+def _only_epoch(program: Program, table: Table, pane: str) -> int | None:
+    """The epoch of all members, None if there are several, or nothing at all."""
+    panes = table.batch.query(f"select distinct {pane} from ({table.sql})")
+    epochs = {epoch for (start,) in panes for epoch in program.windows.epochs(start)}
+    return epochs.pop() if len(epochs) == 1 else None
+
+
+def _fold_one_set(program: Program, table: Table, pane: str, key: tuple[int, bytes], partials: Partials) -> None:
+    """Rows and members by one statement: those that have a value in common are counted by its way (a third less)."""
+    by, x = program.keys(), program.sets[0]
+    records = program.records(table, pane, [x])
+    values = f"select {by}, _x{x} as _v, count(*) as _n, min(_t) as _t from ({records}) group by {by}, _v"
+    epoch, secret = key
+    rows = table.batch.query(
+        f"select {by}, sum(_n)::bigint, min(_t), {_digests('$key::blob')} from ({values}) group by {by}",
+        {"key": secret},
+    )
+    partials.rows = [(row[0], _texts(row[1:-3]), row[-3], row[-2], ()) for row in rows]
+    found = [number for number, row in enumerate(rows) if row[-1] is not None]
+    digests = _sorted_members([rows[number][-1] for number in found])
+    for number, members in zip(found, digests, strict=True):
+        pane_start, labels, *_ = partials.rows[number]
+        partials.sets.append((0, pane_start, epoch, labels, members))
+
+
+def _digests(key: str) -> str:
+    """SQL for the keyed hashes of distinct values `_v`, 16 digits each, in one text; NULL if there are none."""
+    return f"string_agg(left(sha256({key} || encode(_v)), 16), '')"
 
 
 def _distinct_values(program: Program, table: Table, pane: str) -> str:
@@ -181,10 +225,12 @@ def _texts(values: Row) -> Labels:
     return values if None not in values else tuple("" if value is None else value for value in values)
 
 
+@functools.lru_cache(maxsize=_REMEMBERED)
 def _labels(values: Row) -> Labels:
     return tuple(_clean(value) for value in values)
 
 
+@functools.lru_cache(_KNOWN_LABELS)
 def _clean(value: str | None) -> str:
     """A label as it is stored: no control characters, at most 128 characters, never the reserved name."""
     if value is None:
@@ -196,9 +242,10 @@ def _clean(value: str | None) -> str:
 
 def _with_clean_labels(program: Program, partials: Partials) -> Partials:
     """Labels are cleaned once per group, not once per record; groups that become one are merged."""
-    cleaned = {labels: _labels(labels) for labels in {row[1] for row in partials.rows}}
-    if all(labels == clean for labels, clean in cleaned.items()):
+    values = set(chain.from_iterable([row[1] for row in partials.rows]))
+    if all(value == _clean(value) for value in values):
         return partials
+    cleaned = {labels: _labels(labels) for labels in {row[1] for row in partials.rows}}
     renamed = Partials(
         rows=[(pane, cleaned[labels], *rest) for pane, labels, *rest in partials.rows],  # type: ignore[misc]
         sets=[(n, pane, epoch, cleaned[labels], members) for n, pane, epoch, labels, members in partials.sets],

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from pegel.metrics.algebra import Values
-from pegel.metrics.partials import Labels, Members, Pane, Partials, Scalar
+from pegel.metrics.partials import Labels, Members, Pane, Partials, Row, Scalar
 from pegel.metrics.program import Column
 
 
@@ -23,29 +22,47 @@ def merge_scalars(columns: Sequence[Column], old: Sequence[Scalar], new: Sequenc
 
 def merge_partials(columns: Sequence[Column], parts: Iterable[Partials]) -> Partials:
     """Merge any number of partials of one metric; each (pane, labels) is one row afterwards."""
-    rows: dict[tuple[int, Labels], tuple[int, int, Values]] = {}
+    gathered = gather(columns, parts)
     sets: dict[tuple[int, int, int, Labels], list[Members]] = {}
     buckets: Counter[tuple[int, int, Labels, int]] = Counter()
-    unusable: Counter[str] = Counter()
+    for number, pane, epoch, labels, members in gathered.sets:
+        sets.setdefault((number, pane, epoch, labels), []).append(members)
+    for *bucket, count in gathered.buckets:
+        buckets[tuple(bucket)] += count  # type: ignore[index]
+    gathered.sets = [(*key, _union(found)) for key, found in sets.items()]
+    gathered.buckets = [(*bucket, count) for bucket, count in buckets.items()]
+    return gathered
+
+
+def gather(columns: Sequence[Column], parts: Iterable[Partials]) -> Partials:
+    """Partials of several folds as one: rows are merged, sets and buckets come one after another.
+
+    For a state that merges those itself.
+    """
+    panes: dict[int, dict[Labels, Row]] = {}
+    result, unusable = Partials(), Counter[str]()
     for part in parts:
-        for pane, labels, records, earliest, scalars in part.rows:
-            key = (pane, labels)
-            if key in rows:
-                count, first, held = rows[key]
-                rows[key] = count + records, min(first, earliest), merge_scalars(columns, held, scalars)
-            else:
-                rows[key] = records, earliest, scalars
-        for number, pane, epoch, labels, members in part.sets:
-            sets.setdefault((number, pane, epoch, labels), []).append(members)
-        for *bucket, count in part.buckets:
-            buckets[tuple(bucket)] += count  # type: ignore[index]
+        for row in part.rows:
+            pane, labels = row[0], row[1]
+            rows = panes.get(pane)
+            if rows is None:
+                rows = panes[pane] = {}
+            known = rows.setdefault(labels, row)
+            if known is not row:
+                rows[labels] = _merged(columns, known, row)
+        result.sets += part.sets
+        result.buckets += part.buckets
         unusable.update(part.unusable)
-    return Partials(
-        rows=[(*key, *row) for key, row in rows.items()],
-        sets=[(*key, _union(found)) for key, found in sets.items()],
-        buckets=[(*bucket, count) for bucket, count in buckets.items()],
-        unusable=dict(unusable),
-    )
+    result.rows = [row for rows in panes.values() for row in rows.values()]
+    result.unusable = dict(unusable)
+    return result
+
+
+def _merged(columns: Sequence[Column], one: Row, other: Row) -> Row:
+    pane, labels, records, earliest, scalars = one
+    if columns:
+        scalars = merge_scalars(columns, scalars, other[4])
+    return pane, labels, records + other[2], min(earliest, other[3]), scalars
 
 
 def combine(columns: Sequence[Column], panes: Sequence[Pane], empty: Pane) -> Pane:

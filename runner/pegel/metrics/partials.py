@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 Scalar = int | float | str | None
 Labels = tuple[str, ...]
 """Label values, in the order of the metric's `labels`."""
+
+Row = tuple[int, Labels, int, int, tuple[Scalar, ...]]
+"""Of a pane and label set: pane start in us, labels, records, earliest time in us, scalars."""
 
 Members = NDArray[np.int64]
 """Sorted, distinct keyed hashes."""
@@ -36,8 +39,7 @@ class ScalarPart:
     merge: str
 
 
-@dataclass(frozen=True)
-class Pane:
+class Pane(NamedTuple):
     """One merged row: everything known of one series in one window, input of `finish`.
 
     Attributes:
@@ -60,14 +62,14 @@ class Partials:
     """What a fold of one block gave for one metric.
 
     Attributes:
-        rows: (pane start in us, labels, records, earliest time in us, *scalars), one per pane and label set.
+        rows: One per pane and label set.
         sets: (set part, pane, epoch, labels, members); a rolling metric has the same pane in two epochs where
             windows of both may need it.
         buckets: (bucket part, pane, labels, bucket, count).
         unusable: Records whose values could not be stored, by reason (`overflow`, `not_finite`).
     """
 
-    rows: list[tuple[int, Labels, int, int, tuple[Scalar, ...]]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     sets: list[tuple[int, int, int, Labels, Members]] = field(default_factory=list)
     buckets: list[tuple[int, int, Labels, int, int]] = field(default_factory=list)
     unusable: dict[str, int] = field(default_factory=dict)

@@ -21,18 +21,21 @@ class Windows:
         every: Length of a pane in seconds: a day, or what divides a day.
         over: Length of a rolling window in seconds, a multiple of `every`; None for windows that follow one another.
         timezone: IANA name; matters for calendar days only.
+        late: Seconds for which a record that comes late is compared with newer ones, as `arrivals` does; more than
+            `over` means nothing.
 
     Raises:
         ValueError: The lengths do not fit, or the zone is unknown; the message says what would be right.
     """
 
-    def __init__(self, every: float, over: float | None = None, timezone: str = "UTC") -> None:
+    def __init__(self, every: float, over: float | None = None, timezone: str = "UTC", late: float = 0.0) -> None:
         self.every = _microseconds(every)
         self.over = None if over is None else _microseconds(over)
         if self.every <= 0 or DAY % self.every:
             raise ValueError("`every` must divide a day, such as 10s, 1m, 15m, 1h or 1d")
         if self.over is not None and (self.over < self.every or self.over % self.every):
             raise ValueError("`over` must be a multiple of `every`")
+        self.late = min(_microseconds(late), self.over or 0)
         self._zone = _zone(timezone) if self.every == DAY and timezone != "UTC" else None
         self.epoch_length = max(DAY, self.over or 0)
 
@@ -80,16 +83,29 @@ class Windows:
             start = self.previous(start)
         return start
 
+    def number(self, start: int) -> int:
+        """Which pane it is that begins at `start`: later panes have greater numbers, the next one mostly by 1."""
+        if self._zone is None:
+            return start // self.every
+        return datetime.fromtimestamp(start // SECOND, self._zone).toordinal()
+
     def epoch(self, start: int) -> int:
         """The epoch whose key a window uses that begins at `start`."""
         return start - start % self.epoch_length
 
+    @property
+    def reach(self) -> int:
+        """How long after its end the members of an epoch are still looked for among newer records."""
+        return 0 if self.over is None else self.over + self.late
+
     def epochs(self, pane: int) -> tuple[int, ...]:
-        """The epochs into whose sets the members of a pane go: its own, and the one before if windows reach over."""
+        """The epochs into whose sets the members of a pane go: its own, and the one before if that reaches so far."""
         own = self.epoch(pane)
-        if self.over is not None and pane < own + self.over:
-            return own - self.epoch_length, own
-        return (own,)
+        earlier = range(-(-self.reach // self.epoch_length), 0, -1)
+        reached = [
+            own - n * self.epoch_length for n in earlier if pane < own - (n - 1) * self.epoch_length + self.reach
+        ]
+        return (*reached, own)
 
     def starts(self, utc_days: Iterable[int]) -> list[int]:
         """The pane starts needed to place any time in the given UTC days (numbered since 1970), sorted."""

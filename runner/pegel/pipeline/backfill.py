@@ -20,9 +20,10 @@ from pegel.errors import StateError
 from pegel.metrics.definition import Metric
 from pegel.metrics.windows import Windows
 from pegel.pipeline.glance import Glance, Glances, in_order
-from pegel.pipeline.runner import Runner
+from pegel.pipeline.runner import Hands, Runner
 from pegel.plan import Plan, SourcePlan
 from pegel.seams import Clock, Files, SystemClock, SystemFiles
+from pegel.sources import Source
 from pegel.sources.file import File
 from pegel.sources.given import Given
 from pegel.sources.inflate import Limits
@@ -59,7 +60,8 @@ class Prepared:
     Attributes:
         plan: What its runner runs.
         live: State directory of the runner beside which it runs.
-        files: What is read, oldest first.
+        files: What is read, oldest first; nothing where objects of a bucket are.
+        part: The part of a bucket that is read, in the words of the command; empty where files are.
         skipped: What is not.
         ends: Where its windows end, by metric, in us.
         resumed: It had begun before.
@@ -73,17 +75,16 @@ class Prepared:
     ends: Mapping[str, int]
     resumed: bool
     partial: Mapping[str, Sequence[str]]
+    part: Sequence[str] = ()
 
     @property
-    def source(self) -> Given:
-        """The source that reads the files."""
-        source = self.plan.sources[0].source
-        assert isinstance(source, Given)
-        return source
+    def source(self) -> Source:
+        """What reads it."""
+        return self.plan.sources[0].source
 
-    def runner(self, clock: Clock | None = None, files: Files | None = None) -> Runner:
+    def runner(self, clock: Clock | None = None, files: Files | None = None, hands: Hands | None = None) -> Runner:
         """A runner for it; not open yet."""
-        return Runner(self.plan, clock=clock, files=files, beside=self.live)
+        return Runner(self.plan, clock=clock, files=files, beside=self.live, hands=hands)
 
 
 def folder(live: Path, name: str) -> Path:
@@ -107,28 +108,34 @@ def prepare(
         plan: That of the live runner.
         source: Whose log the files are.
         name: Of the back-fill.
-        paths: The files, in any order.
+        paths: The files, in any order; of a bucket hours, or beginnings of keys.
         before: Only windows that end up to here, in us.
         clock: Time.
         files: The file system.
 
     Raises:
         StateError: A state cannot be used, or another back-fill has to be finished first.
+        ValueError: A word names no part of the bucket.
     """
     live, state = plan.runner.state, folder(plan.runner.state, name)
     one = next(each for each in plan.sources if each.name == source)
+    part = one.source.part(paths)
     metrics = [replace(metric, sources=[source]) for metric in plan.metrics if source in metric.sources]
     with _alone(live):
         others = _others(live, name, metrics)
-        found, ends = _looked(plan, one, metrics, paths, before, clock or SystemClock(), files or SystemFiles())
+        named = paths if part is None else ()
+        if part is not None and part.span is not None:
+            before = min(part.span[1], part.span[1] if before is None else before)
+        found, ends = _looked(plan, one, metrics, named, before, clock or SystemClock(), files or SystemFiles())
         resumed = (state / "state.db").exists()
-        _settle(state, {metric: [*others.get(metric, ()), (end, claims.EVER)] for metric, end in ends.items()})
+        _settle(state, _owned(metrics, others, ends, part))
     reasons = [(glance, _reason_to_skip(glance, metrics, ends, one)) for glance in in_order(found)]
     kept = [glance for glance, reason in reasons if not reason]
     skipped = [Skipped(glance.path, reason, bool(glance.problem)) for glance, reason in reasons if reason]
-    return Prepared(
-        _plan(plan, one, metrics, kept, state), live, kept, skipped, ends, resumed, _partial(plan.metrics, source)
-    )
+    reader = part or _given(one, kept)
+    run = _plan(plan, one, metrics, reader, state)
+    words = () if part is None else paths
+    return Prepared(run, live, kept, skipped, ends, resumed, _partial(plan.metrics, source), words)
 
 
 @contextmanager
@@ -239,6 +246,19 @@ def _others(live: Path, name: str, metrics: Sequence[Metric]) -> dict[str, list[
     return found
 
 
+def _owned(
+    metrics: Sequence[Metric], others: Mapping[str, Sequence[claims.Span]], ends: Mapping[str, int], part: Source | None
+) -> dict[str, list[claims.Span]]:
+    """Windows that are not this back-fill's, by metric: others', later ones, and those before a part of a bucket."""
+    owned = {}
+    for metric in metrics:
+        spans = [*others.get(metric.name, ()), (ends[metric.name], claims.EVER)]
+        if part is not None and part.span is not None:
+            spans.append((-claims.EVER, _first_whole(metric, part.span[0])))
+        owned[metric.name] = spans
+    return owned
+
+
 def _settle(state: Path, owned: Mapping[str, Sequence[claims.Span]]) -> None:
     """Tell a back-fill's state whose windows are not its own; one that was finished goes on now."""
     own = State(state)
@@ -268,21 +288,32 @@ def _reason_to_skip(one: Glance, metrics: Sequence[Metric], ends: Mapping[str, i
     return ""
 
 
+def _first_whole(metric: Metric, time: int) -> int:
+    """The start of the first window with all that is from a time on."""
+    windows = windows_of(metric)
+    start = windows.pane_start(time)
+    return start if start == time else windows.pane_end(start)
+
+
 def windows_of(metric: Metric) -> Windows:
     """The windows of a metric."""
     return Windows(metric.every, metric.over, metric.timezone)
 
 
-def _plan(plan: Plan, one: SourcePlan, metrics: Sequence[Metric], kept: Sequence[Glance], state: Path) -> Plan:
-    """The live plan with the files in the place of the log; a view shows what is now, so it gets nothing."""
+def _given(one: SourcePlan, kept: Sequence[Glance]) -> Given:
+    """What reads files."""
     log = one.source
     limits = Limits(log.max_unpacked, log.max_ratio, log.max_members) if isinstance(log, File) else Limits()
     begins = {each.path: each.begins for each in kept if each.begins is not None}
-    given = Given(name=one.name, paths=[each.path for each in kept], begins=begins, limits=limits)
+    return Given(name=one.name, paths=[each.path for each in kept], begins=begins, limits=limits)
+
+
+def _plan(plan: Plan, one: SourcePlan, metrics: Sequence[Metric], reader: Source, state: Path) -> Plan:
+    """The live plan with another reader in the place of the source; a view shows what is now, so it gets nothing."""
     return replace(
         plan,
         runner=replace(plan.runner, state=state),
-        sources=[replace(one, source=given, start="beginning", renamed_from=None)],
+        sources=[replace(one, source=reader, start="beginning", renamed_from=None)],
         metrics=metrics,
         # values of open windows are for people who watch; here they would only be sent twice
         sinks=[replace(sink, early_interval=_NEVER) for sink in plan.sinks if not sink.sink.view],

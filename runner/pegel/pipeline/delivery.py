@@ -26,10 +26,7 @@ from pegel.sinks.points import unpack
 from pegel.state import State
 from pegel.state.outbox import Request
 
-_IN_FLIGHT = 4
-"""Requests of a sink that are frozen at a time; what comes later waits, and newer values replace older ones."""
-
-_MOST_POINTS = 5_000
+MOST_POINTS = 5_000
 """Points in a request, about."""
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 60.0
@@ -62,21 +59,33 @@ class Outcome:
     unsure: bool = False
 
 
+@dataclass(frozen=True)
+class Own:
+    """Points about the runner itself, and the same with totals for sinks of samples."""
+
+    points: Sequence[Point] = ()
+    totals: Sequence[Point] = ()
+
+
 class Delivery:
     """The outbox of one sink, and the sending of what is in it."""
 
-    def __init__(self, plan: SinkPlan, state: State, clock: Clock) -> None:
+    in_flight = 4
+    """Requests that are frozen at a time; what comes later waits, and newer values replace older ones."""
+
+    def __init__(self, plan: SinkPlan, state: State, clock: Clock, name: str = "") -> None:
+        """`name` is that of its outbox where the sink has several."""
         self.plan = plan
         self.sink = plan.sink
-        self.name = plan.name
-        self.log = logging.getLogger(f"pegel.sinks.{plan.name}")
+        self.name = name or plan.name
+        self.log = logging.getLogger(f"pegel.sinks.{self.name}")
         self._state = state
         self._clock = clock
         self._frozen: list[int] = []
         self._inherited: list[int] = []
-        self._fences = Fences(plan.name, plan.sink.late, state, clock)
-        self._letters = DeadLetters(plan.name, state.letters)
-        self._refusals = Refusals(plan.name, clock, self.log)
+        self._fences = Fences(self.name, plan.sink.late, state, clock)
+        self._letters = DeadLetters(self.name, state.letters)
+        self._refusals = Refusals(self.name, clock, self.log)
         self._looked = float("-inf")
         self._last_handed = 0
         self._last_early = float("-inf")
@@ -89,10 +98,11 @@ class Delivery:
         self.not_before = 0.0
         self._failing_since = 0.0
         self.sent_points = 0
+        self._doubtful = 0
 
     def remember(self) -> None:
         """Know what the state says: at the start, and after a commit that was undone."""
-        requests = self._state.outbox.requests(self.name, _IN_FLIGHT)
+        requests = self._state.outbox.requests(self.name, self.in_flight)
         self._frozen = [request.id for request in requests]
         self._inherited = [request.id for request in requests if request.ambiguous]
         self._fences.remember()
@@ -104,7 +114,7 @@ class Delivery:
         if self._fences.due() or self._unhanded():
             return True
         now = self._clock.monotonic()
-        if len(self._frozen) >= _IN_FLIGHT or now - self._looked < _LOOK_INTERVAL:
+        if len(self._frozen) >= self.in_flight or now - self._looked < _LOOK_INTERVAL:
             return False
         self._looked = now
         with self._state.reading():
@@ -112,7 +122,7 @@ class Delivery:
 
     def early_due(self) -> bool:
         """Whether it is time for values of open windows."""
-        if not self.sink.overwrites or len(self._frozen) >= _IN_FLIGHT or math.isinf(self.plan.early_interval):
+        if not self.sink.overwrites or len(self._frozen) >= self.in_flight or math.isinf(self.plan.early_interval):
             return False
         return self._clock.monotonic() - self._last_early >= self.plan.early_interval
 
@@ -130,10 +140,14 @@ class Delivery:
         """Let points wait; those of the same series and window replace older ones that have not left."""
         self._put([point for point in points if takes(self.plan, point.metric)])
 
-    def put_own(self, points: Sequence[Point]) -> None:
+    def put_closed(self, points: Sequence[Point], totals: Sequence[Point]) -> None:  # noqa: ARG002 - see SampledDelivery
+        """Let the points of windows wait that closed or were corrected; `totals` are for sinks of samples."""
+        self.put(points)
+
+    def put_own(self, own: Own) -> None:
         """Let points about the runner itself wait, if this sink asks for them."""
         if wants_own(self.plan):
-            self._put(points)
+            self._put(own.points)
 
     def _put(self, points: Iterable[Point]) -> None:
         waiting.put(self._state.outbox, self.name, points, self._time())
@@ -141,8 +155,8 @@ class Delivery:
     def freeze(self) -> None:
         """Turn what waits into requests, as many as may be in flight."""
         waiting.put(self._state.outbox, self.name, self._fences.lift(), self._time(), older=True)
-        while len(self._frozen) < _IN_FLIGHT:
-            windows = self._state.outbox.oldest_waiting(self.name, _MOST_POINTS)
+        while len(self._frozen) < self.in_flight:
+            windows = self._state.outbox.oldest_waiting(self.name, MOST_POINTS)
             if not windows:
                 return
             points = [point for window in windows for point in unpack(window.points)]
@@ -189,10 +203,7 @@ class Delivery:
 
     def enforce_caps(self) -> None:
         """Drop what is too old, and what is too much where the config says so; counted, never silent."""
-        outbox = self._state.outbox
-        lost = outbox.drop(self.name, older_than=self._time() - round(self.plan.max_age * 1e6))
-        if self.plan.when_full == "drop_oldest" and self._is_full():
-            lost += outbox.drop(self.name, most_bytes=self.plan.max_bytes)
+        lost = self.drop()
         if lost:
             self._state.count("outbox_dropped_total", lost, sink=self.name)
             self.log.error("%d points for %s were dropped: its outbox is too old or too big", lost, self.name)
@@ -201,6 +212,14 @@ class Delivery:
             lost = self._state.letters.drop(self.name, excess)
             self._state.count("dead_letters_dropped_total", lost, sink=self.name)
             self.log.error("the %d oldest dead letters of %s were dropped: they took too much space", lost, self.name)
+
+    def drop(self) -> int:
+        """Give up what is too old or too much; returns how many points are lost with it."""
+        outbox = self._state.outbox
+        lost = outbox.drop(self.name, older_than=self._time() - round(self.plan.max_age * 1e6))
+        if self.plan.when_full == "drop_oldest" and self._is_full():
+            lost += outbox.drop(self.name, most_bytes=self.plan.max_bytes)
+        return lost
 
     # -- after the commit -------------------------------------------------------------------------------
 
@@ -213,7 +232,7 @@ class Delivery:
             return
         try:
             with self._state.reading():
-                requests = self._state.outbox.requests(self.name, _IN_FLIGHT, after=self._last_handed)
+                requests = self._state.outbox.requests(self.name, self.in_flight, after=self._last_handed)
         except StateError as error:
             if error.fatal:
                 raise
@@ -242,9 +261,11 @@ class Delivery:
             if not self._open:
                 self.sink.open()
                 self._open = True
-            self.sink.send(request.payload)
+            again = request.ambiguous or request.id == self._doubtful
+            (self.sink.send_again if again else self.sink.send)(request.payload)
         except Retryable as error:
             self._postpone(error)
+            self._doubtful = request.id if error.unsure else self._doubtful
             return Outcome(request, "failed", str(error), unsure=error.unsure)
         except Permanent as error:
             self._succeeded(request.count - (len(error.rows) or request.count))

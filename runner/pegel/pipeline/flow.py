@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pegel.metrics.definition import Metric
-from pegel.pipeline.flow_sinks import sink_stop
+from pegel.pipeline.flow_sinks import sink_stop, takes_of
 from pegel.pipeline.flow_sources import source_stop
 from pegel.pipeline.health import Vitals, ago, newest_record, span
 from pegel.pipeline.holding import holder
 from pegel.pipeline.stops import Stop, explain
-from pegel.plan import SourcePlan, takes
+from pegel.plan import SourcePlan
 
 HOUR = 3600.0
 """Seconds without a number after which somebody asks why, beside the length of a window."""
@@ -49,7 +49,7 @@ def stopped(vitals: Vitals, stored: Stored | None = None) -> Iterator[Stopped]:
         if stop is not None:
             yield Stopped(metric.name, stop)
             continue
-        takers = [sink for sink in vitals.plan.sinks if takes(sink, metric.name)]
+        takers = [sink for sink in vitals.plan.sinks if takes_of(sink, metric)]
         if not takers:
             advice = "add it to `metrics` of a sink, or leave that out: then a sink takes all"
             yield Stopped(metric.name, Stop("problem", "sinks", "it is counted, and no sink takes it", advice))
@@ -130,8 +130,9 @@ class _Way:
             sentence = f"records are read and give no value: {unusable[1]:,} were {unusable[0].replace('_', ' ')}"
             return Stop("problem", part, sentence, explain(self.sources[0], self.vitals.plan))
         if self.metric.where:
+            # as it should be where nothing is wrong: a metric of errors, or of what only an optional database says
             sentence = f"records are read, and none of them passes `where = {self.metric.where}`"
-            return Stop("problem", part, sentence, explain(self.sources[0], self.vitals.plan))
+            return Stop("note", part, sentence, explain(self.sources[0], self.vitals.plan))
         late = self._most("too_late_total", "metric")
         if late and late[0] == name:
             sentence = f"records are read, and {late[1]:,} came too late to be counted"

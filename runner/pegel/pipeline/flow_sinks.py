@@ -8,7 +8,7 @@ from typing import Any
 from pegel.metrics.definition import Metric
 from pegel.pipeline.health import FAILS_LONG, Vitals, ago, span
 from pegel.pipeline.stops import Stop
-from pegel.plan import SinkPlan
+from pegel.plan import SinkPlan, takes
 
 
 def sink_stop(
@@ -34,12 +34,18 @@ def sink_stop(
         return Stop(
             "problem", part, sentence, "after an outage that falls (pegel status --watch); else the store is slow"
         )
-    letters = [one for one in facts.get("reasons", ()) if metric.name in one["metrics"]]
-    newest = (stored or {}).get(metric.name)
+    names = takes_of(sink, metric)
+    letters = [one for one in facts.get("reasons", ()) if set(names).intersection(one["metrics"])]
+    newest = max((stored[name] for name in names if name in stored), default=None) if stored else None
     missing = stored is not None and (newest is None or newest / 1e6 < since)
     if any(missing or one["last"] / 1e6 >= since for one in letters):
         return _refused(part, letters)
     return _missing(part, newest, vitals) if missing else None
+
+
+def takes_of(sink: SinkPlan, metric: Metric) -> list[str]:
+    """The names of what a sink takes of a metric, which may be shown as several."""
+    return [shown.name for shown in metric.shown() if takes(sink, shown.name)]
 
 
 def _trouble(name: str, vitals: Vitals) -> str | None:

@@ -178,6 +178,14 @@ def _sources(vitals: Vitals) -> Iterator[Complaint]:
             yield Complaint(part, sentence, "the reasons are below; pegel explain shows what becomes of one record")
 
 
+_STATE = {"archive": "damaged", "object": "put aside"}
+_REMEDY = {
+    "archive": "move it away (mended or not, its windows are closed); pegel backfill counts a good copy",
+    "object": "mend or delete it, then pegel state retry: it is read again, or no longer named",
+}
+"""Of what was put aside: how it is, and what to do."""
+
+
 def _never_read(part: str, vitals: Vitals) -> Complaint:
     """Nothing was read: with the reason, where the runner knows it."""
     sentence = "no record was ever read"
@@ -191,10 +199,10 @@ def _put_aside(part: str, source: Mapping[str, Any] | None) -> Iterator[Complain
     found = (source or {}).get("put_aside", ())
     if found:
         first, more = found[0], f"; and {len(found) - 1} more" if len(found) > 1 else ""
-        what = "an archive is" if len(found) == 1 else f"{len(found)} archives are"
-        sentence = f"{what} damaged and not counted: {first['file']} ({first['reason']}{more})"
-        advice = "move it away (mended or not, its windows are closed); pegel backfill counts a good copy"
-        yield Complaint(part, sentence, advice)
+        kind = first.get("kind", "archive")
+        what = f"an {kind} is" if len(found) == 1 else f"{len(found)} {kind}s are"
+        sentence = f"{what} {_STATE[kind]} and not counted: {first['file']} ({first['reason']}{more})"
+        yield Complaint(part, sentence, _REMEDY[kind])
 
 
 def newest_record(source: Mapping[str, Any] | None) -> float | None:

@@ -80,7 +80,7 @@ def retry(outbox: Outbox, letters: Letters, sink: str, now: int) -> tuple[int, i
             letters.remove(sink, metric, pane, reason)
         under_way = [point for packed in outbox.claimed_of(sink, metric, pane) for point in unpack(packed)]
         fresh = not_overtaken(found, under_way)
-        waiting.put(outbox, sink, fresh, now, older=True)
+        waiting.put(outbox, sink, fresh, now, older=True, turn=0)  # nobody knows any more of which commit they are
         sent, outdated = sent + len(fresh), outdated + len(found) - len(fresh)
     return sent, outdated
 

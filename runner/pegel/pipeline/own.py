@@ -36,6 +36,7 @@ COUNTERS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "dead_letters": (("reason", "sink"), "Points that a sink refused for good, by its reason."),
     "dead_letters_dropped": (("sink",), "Refused points that were dropped because they took too much room."),
     "outbox_dropped": (("sink",), "Points that were dropped before a sink could take them."),
+    "missed": (("sink",), "Values of windows that came too late for a sink of samples, or were corrected later."),
 }
 """Everything that the state counts, as `pegel_NAME_total`: its labels, and what it is."""
 
@@ -78,6 +79,15 @@ class OwnMetrics:
             made = [*self._standing(now, readers, turn, deliveries), *self._growth(counters)]
         self._told = (minute, counters)
         return _points(now, made, runner=self._state.identity)
+
+    def totals(self, now: int, readers: Sequence[Reader], turn: Turn, deliveries: Sequence[Delivery]) -> list[Point]:
+        """The same for sinks of samples: counters since the beginning.
+
+        Raises:
+            StateError: The state cannot be read.
+        """
+        with self._state.reading():
+            return self.snapshot(now, readers, turn, deliveries)
 
     def snapshot(self, now: int, readers: Sequence[Reader], turn: Turn, deliveries: Sequence[Delivery]) -> list[Point]:
         """What a view shows: everything as it is now, counters since the beginning."""

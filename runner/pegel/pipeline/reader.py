@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from pegel.errors import SourceError
-from pegel.formats import Format
+from pegel.formats import Format, Frames
 from pegel.pipeline.stage import Chunk, chunk
 from pegel.plan import SourcePlan
 from pegel.seams import Clock, Files
-from pegel.sources import Position, World
+from pegel.sources import Afar, Piece, Position, Progress, World
 from pegel.state import State
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 30.0
@@ -25,6 +26,8 @@ _GROUP = 16 << 20
 
 
 _TOLD = {
+    "quarantined_objects": "an object can never be read and was put aside; pegel state shows why",
+    "lost_objects": "an object was deleted before all of it was read",
     "quarantined_archives": "an archive can never be read and was put aside",
     "lost_streams": "a log ended before all of it was read",
     "identity_ambiguous": "it cannot be told whether a file is a copy or a new log",
@@ -36,7 +39,9 @@ _TOLD = {
 class Reader:
     """The reading side of one source. One thread calls `read`; the turn looks at the rest."""
 
-    def __init__(self, plan: SourcePlan, state: State, clock: Clock, files: Files, pace: float) -> None:
+    def __init__(
+        self, plan: SourcePlan, state: State, clock: Clock, files: Files, pace: float, afar: Afar | None = None
+    ) -> None:
         """Open the source at its committed positions.
 
         Args:
@@ -45,6 +50,7 @@ class Reader:
             clock: Time.
             files: The file system.
             pace: Seconds between two reads of a source that has little to say.
+            afar: Other machines that read for this one.
         """
         self.plan = plan
         self.name = plan.name
@@ -66,10 +72,19 @@ class Reader:
             Position(one.stream, one.order, one.offset, one.cursor, one.done)
             for one in state.positions.streams(plan.name)
         ]
-        plan.source.open(World(clock=clock, files=files, wake=self.wake, start=plan.start), positions)
+        world = World(clock=clock, files=files, wake=self.wake, start=plan.start, afar=afar)
+        plan.source.open(world, positions)
+        self.progress = Progress(watermark=state.positions.watermark(plan.name))
+        self._learned: Progress | None = None
+        self._flying: deque[str] = deque()
+        self._counting = threading.Lock()
 
     def read(self) -> Chunk | None:
         """The next framed piece, None when there is nothing to read now."""
+        progress = self.progress
+        if progress is not self._learned:
+            self.plan.source.learn(progress)
+            self._learned = progress
         try:
             piece = self.plan.source.poll()
         except SourceError as error:
@@ -84,12 +99,29 @@ class Reader:
             self.caught_up = self.plan.source.exhausted()
             return None
         self.caught_up = False
-        frames = self._format.split(piece.data, piece.end, piece.mark, piece.seams)
+        frames = self._frames(piece)
         positions = self.plan.source.consume(piece, frames.consumed, frames.mark)
         if not positions and not frames.consumed and not frames.rejects:
             return None
         self.given += 1
+        with self._counting:
+            self._flying.append(piece.partition)
         return chunk(self.name, piece, frames, positions, round(self._clock.wall() * 1e6))
+
+    def _frames(self, piece: Piece) -> Frames:
+        """The records of a piece; those that another machine has framed are not here."""
+        if piece.made is not None:
+            return Frames(None, piece.made.records, piece.made.consumed)
+        return self._format.split(piece.data, piece.end, piece.mark, piece.seams)
+
+    def read_together(self) -> Sequence[Chunk]:
+        """The next chunk, and those that are joined to it."""
+        chunks: list[Chunk] = []
+        while (one := self.read()) is not None:
+            chunks.append(one)
+            if not one.joined:
+                break
+        return chunks
 
     def _fail(self, error: SourceError) -> None:
         if not self.failing:
@@ -108,6 +140,22 @@ class Reader:
     def in_flight(self) -> int:
         """Chunks that were read and are not committed. The reader counts one side, the turn the other."""
         return self.given - self.taken
+
+    def settle(self, count: int) -> None:
+        """So many of the oldest chunks are committed; called by the turn's thread."""
+        with self._counting:
+            for _ in range(count):
+                self._flying.popleft()
+        self.taken += count
+
+    def unread(self) -> frozenset[str]:
+        """Partitions of which something is not committed, whether it was read or not; only of ordered sources.
+
+        What the source says comes first: a piece that leaves it meanwhile is among those in flight by then.
+        """
+        known = self.plan.source.status().unread
+        with self._counting:
+            return known.union(self._flying)
 
     def _tell(self) -> None:
         """Say once what holds the source back, and what it noticed."""
@@ -139,10 +187,13 @@ class Reader:
         while not stop.is_set():
             one = self.read() if self.ready() and not held() else None
             if one is not None:
+                if group and (group[-1].made is None) != (one.made is None):
+                    give(group)
+                    group = []
                 begun = begun if group else self._clock.monotonic()
                 group.append(one)
             more = self._has_more(one)
-            if group and (not more or self._is_enough(group, begun)):
+            if group and not group[-1].joined and (not more or self._is_enough(group, begun)):
                 give(group)
                 group = []
             if not more:

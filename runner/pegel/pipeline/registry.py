@@ -7,6 +7,7 @@ the transaction in which a runner starts.
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -48,9 +49,17 @@ def remembered(connection: sqlite3.Connection) -> Remembered:
         sources={name: sorted(positions.partitions(name)) for name in positions.names()},
         standings=known,
         edges={one.id: _edge(connection, one) for one in known if one.until is None},
-        waiting={name: outbox.backlog(name).points for name in sorted(outbox.sinks())},
+        waiting=_waiting(outbox),
         summary=Summary.read(row[0]) if row else None,
     )
+
+
+def _waiting(outbox: Outbox) -> dict[str, int]:
+    """Points that wait for each sink, those of its shards together."""
+    found: Counter[str] = Counter()
+    for name in sorted(outbox.sinks()):
+        found[name.partition("/")[0]] += outbox.backlog(name).points
+    return dict(found)
 
 
 def standings(connection: sqlite3.Connection) -> list[Standing]:

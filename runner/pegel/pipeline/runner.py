@@ -6,32 +6,53 @@ import logging
 import os
 import queue
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from pegel.enrichers import Enricher
 from pegel.errors import StateError
 from pegel.metrics.compiled import CompiledMetric, compile_metric
 from pegel.metrics.definition import Metric
 from pegel.metrics.errors import MetricErrors
-from pegel.pipeline import registry
+from pegel.pipeline import registry, restoring
 from pegel.pipeline.changes import columns_then, decide
-from pegel.pipeline.delivery import Delivery, Outcome
+from pegel.pipeline.delivery import Delivery, Outcome, Own
 from pegel.pipeline.live import LiveMetric, Standing
 from pegel.pipeline.own import OwnMetrics
+from pegel.pipeline.partitions import SourceNews
 from pegel.pipeline.reader import Reader
 from pegel.pipeline.rolling import RollingMetric
-from pegel.pipeline.stage import Chunk, Folded, SourceStage
+from pegel.pipeline.sampling import SampledDelivery, shards
+from pegel.pipeline.stage import Chunk, Folded, Keys, SourceStage
 from pegel.pipeline.telling import log_changes
-from pegel.pipeline.turn import SourceNews, Turn
+from pegel.pipeline.turn import Turn
 from pegel.pipeline.view import View
-from pegel.plan import Plan, SourcePlan
+from pegel.plan import Plan, SinkPlan, SourcePlan, wants_own
 from pegel.seams import Clock, Files, SystemClock, SystemFiles
 from pegel.sinks import Point
+from pegel.sources import Afar
 from pegel.state import Connect, State, connect
+from pegel.state.report import report
 from pegel.table import Engine
 
 log = logging.getLogger("pegel.runner")
+
+
+class Hands(Protocol):
+    """Other machines that read for this one (`pegel.scale.crew.Crew` fits)."""
+
+    def engage(self, stage: SourceStage, keys: Keys, settled: Callable[[], bool]) -> Afar:
+        """Who reads the parcels of a source.
+
+        Args:
+            stage: What happens to its records.
+            keys: Those of distinct members.
+            settled: Whether others can know all that it is folded into.
+        """
+
+    def close(self) -> None:
+        """Nothing is wanted any more."""
 
 
 _LOST_AFTER = 72 * 3600 * 10**6
@@ -59,6 +80,7 @@ class Runner:
         accept_state_loss: bool = False,
         beside: Path | None = None,
         tending: bool = True,
+        hands: Hands | None = None,
     ) -> None:
         """Prepare to run; nothing is opened before `open`.
 
@@ -71,11 +93,13 @@ class Runner:
             beside: State directory of the runner whose sinks these are, where it is not this one: what components
                 keep is there, and metrics about the runner itself are that one's.
             tending: Let slow enrichers ask others; without it nobody is asked, and what they do not know is unknown.
+            hands: Other machines that read for this one.
         """
         self.plan = plan
         self._home = beside or plan.runner.state
         self._alone = beside is None
         self._tending = tending
+        self._hands = hands
         self.clock: Clock = clock or SystemClock()
         self._files: Files = files or SystemFiles()
         self._connect = connect
@@ -111,6 +135,7 @@ class Runner:
         self.engine = Engine(str(settings.state / "spill"), settings.memory)
         self.state = State(settings.state, self._connect, accept_loss=self._accept_state_loss)
         self.readers: list[Reader] = []
+        self.deliveries: list[Delivery] = []
         try:
             with self.state.reading():
                 self._start()
@@ -125,24 +150,49 @@ class Runner:
             enricher.settle_in(self._home)
         self._take_over()
         self._compiled = self._compile(registry.counting(self.state, self.plan.metrics))
-        self.deliveries = [Delivery(sink, self.state, self.clock) for sink in self.plan.sinks if not sink.sink.view]
+        self.deliveries = [one for sink in self.plan.sinks if not sink.sink.view for one in self._deliveries(sink)]
         self.views = [View(sink, self.clock) for sink in self.plan.sinks if sink.sink.view]
         self.turn = self._new_turn()
+        self._begin_sampling()
         for delivery in self.deliveries:
             delivery.hand_over()
+        self._stages = self._new_stages()
         for source in self.plan.sources:
             pace = settings.commit_interval / 2
-            self.readers.append(Reader(source, self.state, self.clock, self._files, pace))
-        self._stages = self._new_stages()
+            afar = self._afar(self._stages[source.name])
+            self.readers.append(Reader(source, self.state, self.clock, self._files, pace, afar))
         self._own = OwnMetrics(self.state, settings, round(self.clock.wall() * 1e6), lambda: self.refused)
+        with self.state.transaction():
+            self.turn.releases.begin()
+        self._tell_readers()
         self._tell_of_lost_sinks()
         self.turn.flush_removed({metric.name for metric in self.plan.metrics})
         self._refresh_views(now=True)
 
+    def _deliveries(self, plan: SinkPlan) -> Sequence[Delivery]:
+        """The roads to a sink: one, or one for each of its shards."""
+        if self._alone:
+            plan.sink.introduce(self.state.identity)
+        else:
+            plan.sink.introduce(report(self._home)["identity"], self.state.directory.name)
+        if plan.sink.sampling is None:
+            return [Delivery(plan, self.state, self.clock)]
+        with self.state.transaction():
+            parts = shards(plan, self.state)
+        return [SampledDelivery(plan, self.state, self.clock, part) for part in parts]
+
+    def _begin_sampling(self) -> None:
+        """A sink of samples that is new, or a metric that is new to one, begins with the totals of today."""
+        with self.state.transaction():
+            for delivery in self.deliveries:
+                if isinstance(delivery, SampledDelivery):
+                    self.turn.begin_sampling(delivery)
+
     def _tell_of_lost_sinks(self) -> None:
         """Points for a sink that is no longer configured wait for it as long as for one that is down."""
         now = round(self.clock.wall() * 1e6)
-        for name in sorted(self.state.outbox.sinks() - {sink.name for sink in self.plan.sinks}):
+        known = {sink.name for sink in self.plan.sinks} | {delivery.name for delivery in self.deliveries}
+        for name in sorted(self.state.outbox.sinks() - known):
             backlog = self.state.outbox.backlog(name)
             if not backlog.points:  # only the memory of what may arrive late; there is nothing to send again
                 with self.state.transaction():
@@ -157,6 +207,8 @@ class Runner:
     def _take_over(self) -> None:
         """Make what the plan changes true in the state, and say it where another plan was run before."""
         with self.state.transaction() as connection:
+            if self._alone:
+                restoring.begin(self.state, self.plan.sources, round(self.clock.wall() * 1e6))
             before = registry.remembered(connection)
             changes = decide(before, self.plan)
             registry.carry_out(self.state, changes, self.plan)
@@ -196,10 +248,23 @@ class Runner:
             stages[source.name] = SourceStage(source, mine, self.state.keys)
         return stages
 
+    def _afar(self, stage: SourceStage) -> Afar | None:
+        """Who reads for a source on other machines; one that asks others about what it reads does so here."""
+        if self._hands is None or not stage.plan.source.shared or any(one.slow for one in stage.plan.enrichers):
+            return None
+        return self._hands.engage(stage, self.state.keys, lambda: self._is_settled(stage))
+
+    def _is_settled(self, stage: SourceStage) -> bool:
+        """Whether all that a source is folded into is in the plan, and not a definition that is finished here."""
+        return all(one.until is None for one, _ in self._compiled if one.id in stage.metrics)
+
     def close(self) -> None:
         """Give everything back; what is not committed is read again next time."""
         for reader in self.readers:
             reader.close()
+        for delivery in self.deliveries:
+            if isinstance(delivery, SampledDelivery):
+                delivery.sink.close()  # a shard has a copy of its own
         for sink in self.plan.sinks:
             sink.sink.close()
         self.engine.close()
@@ -209,9 +274,9 @@ class Runner:
 
     def step(self, *, close_all: bool = False) -> bool:
         """Read one piece of every source, commit, send one request to every sink; false if nothing was done."""
-        chunks = [] if self.turn.blocked else [one for one in map(_read_if_ready, self.readers) if one is not None]
-        for chunk in chunks:
-            self.take(self.fold([chunk]))
+        read = [] if self.turn.blocked else [one.read_together() for one in self.readers if one.ready()]
+        for chunks in filter(None, read):
+            self.take(self.fold(chunks))
         for enricher in self.slow_enrichers:
             enricher.tend(0.0)
         committed = close_all or self.commit_due()
@@ -266,7 +331,7 @@ class Runner:
             self._start_over()
         now = round(self.clock.wall() * 1e6)
         due = self._alone and self._own.due(now)
-        own = self._own.points(now, self.readers, self.turn, self.deliveries) if due else []
+        own = self._own_points(now) if due else Own()
         noticed, seen = self._noticed()
         try:
             self.turn.run(self._backlog, self._unsettled, self._news(), close_all=close_all, own=own, noticed=noticed)
@@ -276,13 +341,21 @@ class Runner:
         self._seen = seen
         self._own.committed()
         for folded in self._backlog:
-            self._reader(folded.source).taken += len(folded.chunks)
+            self._reader(folded.source).settle(len(folded.chunks))
         self._backlog = []
         self._unsettled = defaultdict(list)
         self._compiled = [(one, metric) for one, metric in self._compiled if self.turn.counts(one.id)]
         for stage in self._stages.values():
             stage.keep_only(self.turn.counts)
+        self._tell_readers()
         self._refresh_views()
+
+    def _tell_readers(self) -> None:
+        """Let the sources hear what was committed, where that is news."""
+        for reader in self.readers:
+            progress = self.turn.releases.progress(reader.name, self.turn.watermark(reader.name))
+            if progress != reader.progress:
+                reader.progress = progress
 
     def catch_up_views(self) -> None:
         """Show what the last commits left for later; called where there is nothing to commit.
@@ -302,6 +375,12 @@ class Runner:
         except StateError:
             self._undone = True
             raise
+
+    def _own_points(self, now: int) -> Own:
+        """What there is to say about the runner itself of the minute that has just ended."""
+        points = self._own.points(now, self.readers, self.turn, self.deliveries)
+        sampled = any(one.sink.sampling is not None and wants_own(one.plan) for one in self.deliveries)
+        return Own(points, self._own.totals(now, self.readers, self.turn, self.deliveries) if sampled else ())
 
     def _own_snapshot(self) -> list[Point]:
         """What a view shows of the runner itself."""
@@ -334,6 +413,8 @@ class Runner:
         for delivery in self.deliveries:
             delivery.hurry()
         self.commit(close_all=close_all)
+        if close_all and not self._alone:  # a back-fill: what follows is the live runner's
+            self.turn.end_samples()
         self._refresh_views(now=True)
         for view in self.views:
             view.show()
@@ -343,7 +424,7 @@ class Runner:
         for reader in self.readers:
             status = reader.plan.source.status()
             caught_up = reader.caught_up and not reader.in_flight
-            news[reader.name] = SourceNews(caught_up, reader.failing_for(), status.partitions)
+            news[reader.name] = SourceNews(caught_up, reader.failing_for(), status.partitions, reader.unread())
         return news
 
     def _reader(self, source: str) -> Reader:
@@ -358,10 +439,6 @@ class Runner:
     def delivered(self) -> bool:
         """Whether nothing waits for any sink."""
         return not self._unsettled and not any(delivery.busy for delivery in self.deliveries)
-
-
-def _read_if_ready(reader: Reader) -> Chunk | None:
-    return reader.read() if reader.ready() else None
 
 
 def _reads(metric: CompiledMetric, standing: Standing, source: SourcePlan) -> bool:

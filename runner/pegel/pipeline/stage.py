@@ -6,6 +6,8 @@ merged later by the turn.
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +21,7 @@ from pegel.formats import REJECT, ROW, Frames
 from pegel.metrics.compiled import CompiledMetric
 from pegel.metrics.partials import Partials
 from pegel.plan import SourcePlan
-from pegel.sources import Piece, Position
+from pegel.sources import Made, Piece, Position
 from pegel.table import Batch, Columns, Table, literal, quote, union
 
 FUTURE = 300 * 1_000_000
@@ -34,8 +36,9 @@ _READ = "_read"
 _TOGETHER = 16
 """Chunks whose records are computed by one statement, at most."""
 
-_ORDER_SHIFT = 44
-"""Position of a record: number of its stream, shifted, plus its offset (up to 16 TiB a stream)."""
+_ORDER_SHIFT = 34
+"""Position of a record: number of its stream, shifted, plus its offset. It decides ties between equal times, for up
+to 500 million streams (objects in a bucket are streams) of up to 16 GiB; a bigger one overlaps with the next."""
 
 
 @dataclass
@@ -49,6 +52,12 @@ class Chunk:
         read_at: Wall clock in us when the bytes were read.
         consumed: Bytes used up.
         bound: Event time in us that the watermark does not pass with these records.
+        written: Wall clock in us when the bytes were written, where the source knows it.
+        stream: Of the first record.
+        offset: Of the first record, in that stream.
+        made: What another machine has found in the records, in the place of a block.
+        partials: What it made of them and of the chunks before that are joined to this one, packed.
+        joined: It is folded and committed together with the chunk that follows.
     """
 
     source: str
@@ -61,6 +70,12 @@ class Chunk:
     consumed: int
     rejects: Mapping[str, int]
     bound: int | None = None
+    written: int | None = None
+    stream: str = ""
+    offset: int = 0
+    made: Made | None = None
+    partials: bytes = b""
+    joined: bool = False
 
 
 @dataclass
@@ -111,7 +126,30 @@ def chunk(source: str, piece: Piece, frames: Frames, positions: Sequence[Positio
         consumed=frames.consumed,
         rejects=rejects,
         bound=piece.bound,
+        written=piece.written,
+        stream=piece.stream,
+        offset=piece.offset,
+        made=piece.made,
+        partials=piece.partials,
+        joined=piece.joined,
     )
+
+
+def _counted(chunk: Chunk) -> Counted:
+    made = chunk.made
+    assert made is not None
+    return Counted(chunk, made.records, Counter(made.rejects), made.oldest, made.newest)
+
+
+def pack(partials: Mapping[str, Partials]) -> bytes:
+    """Partials by the names of their metrics, as bytes for the machine that asked for them."""
+    return pickle.dumps(partials, protocol=5)
+
+
+def unpack(packed: bytes) -> Mapping[str, Partials]:
+    """What `pack` made bytes of."""
+    partials: Mapping[str, Partials] = pickle.loads(packed)  # noqa: S301 - a worker may run anything here anyway
+    return partials
 
 
 def labelled(plan: SourcePlan, table: Table) -> Table:
@@ -175,6 +213,17 @@ class SourceStage:
                 enrichers.insert(0, (enricher, frozenset(wanted)))
         return enrichers, frozenset(wanted & self.plan.format.columns().keys())
 
+    @property
+    def metrics(self) -> Mapping[int, CompiledMetric]:
+        """What records are folded into, by the numbers of the definitions."""
+        return self._metrics
+
+    def with_keys(self, keys: Keys) -> SourceStage:
+        """The same with other keys of distinct members."""
+        other = copy.copy(self)
+        other._keys = keys  # noqa: SLF001 - another of its own class
+        return other
+
     def keep_only(self, wanted: Callable[[int], bool]) -> None:
         """Fold no longer into definitions that are over."""
         if not all(map(wanted, self._metrics)):
@@ -186,6 +235,8 @@ class SourceStage:
         They are computed and folded together: planning what the enrichers say costs ten milliseconds and a grouped
         statement one or two, however little there is.
         """
+        if chunks[0].made is not None:
+            return self._take_over(chunks)
         folded = Folded(self.plan.name, [Counted(chunk, rejects=Counter(chunk.rejects)) for chunk in chunks])
         full = [(number, chunk) for number, chunk in enumerate(chunks) if chunk.block is not None and chunk.records]
         if not full:
@@ -201,6 +252,16 @@ class SourceStage:
             good = kept.where(f"{REJECT} is null") if spoiled else kept
             for number, metric in self._metrics.items():
                 folded.partials[number] = metric.fold(good, partial(self._keys.get, number))
+        return folded
+
+    def _take_over(self, chunks: Sequence[Chunk]) -> Folded:
+        """What other machines have made of chunks."""
+        folded = Folded(self.plan.name, [_counted(chunk) for chunk in chunks])
+        shares = [unpack(chunk.partials) for chunk in chunks if chunk.partials]
+        for number, metric in self._metrics.items():
+            parts = [share[metric.metric.name] for share in shares if metric.metric.name in share]
+            if parts:
+                folded.partials[number] = metric.merge(*parts)
         return folded
 
     def _with_constants(self, kept: Table) -> Table:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from pegel.errors import SinkError
-from pegel.pipeline.live import LiveMetric
+from pegel.pipeline.live import LiveMetric, Shown
 from pegel.plan import SinkPlan, takes, wants_own
 from pegel.seams import Clock
 from pegel.sinks import Point
@@ -24,6 +24,8 @@ class View:
         self._points: list[Point] | None = None
         self._refreshed = float("-inf")
         self._behind = False
+        self._held: set[int] = set()
+        self._again = False
         self._guard = threading.Lock()
         self.trouble = ""
         self.wake = threading.Event()
@@ -39,12 +41,18 @@ class View:
         if not now and not self._is_time:
             self._behind = True
             return
-        current = [one for one in metrics if one.standing.until is None and takes(self._plan, one.metric.name)]
-        points = [point for metric in current for point in metric.snapshot()]
+        current = [one for one in metrics if one.standing.until is None and any(map(self._takes, one.shown))]
+        points = [point for metric in current for point in metric.snapshot() if takes(self._plan, point.metric)]
+        held = {metric.id for metric in current if metric.behind is not None}
+        self._again = self._again or bool(self._held - held)
+        self._held = held
         self._points = [*points, *own()] if wants_own(self._plan) else points
         self._refreshed = self._clock.monotonic()
         self._behind = False
         self.wake.set()
+
+    def _takes(self, shown: Shown) -> bool:
+        return takes(self._plan, shown.metric.name)
 
     @property
     def overdue(self) -> bool:
@@ -69,9 +77,11 @@ class View:
             points = self._points
             if points is None:
                 return
+            again, self._again = self._again, False
             try:
-                self._plan.sink.show(points)
+                (self._plan.sink.show_again if again else self._plan.sink.show)(points)
             except SinkError as error:
+                self._again = self._again or again
                 if not self.trouble:
                     self._log.warning("%s cannot be shown: %s", self.name, error)
                 self.trouble = str(error)

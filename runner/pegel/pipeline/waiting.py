@@ -10,7 +10,15 @@ from pegel.sinks.points import merge, pack, unpack
 from pegel.state.outbox import Outbox
 
 
-def put(outbox: Outbox, sink: str, points: Iterable[Point], now: int, *, older: bool = False) -> None:
+def put(
+    outbox: Outbox,
+    sink: str,
+    points: Iterable[Point],
+    now: int,
+    *,
+    older: bool = False,
+    turn: int | None = None,
+) -> None:
     """Let points wait, in the place of older ones that have not left; part of the running transaction.
 
     Args:
@@ -19,13 +27,14 @@ def put(outbox: Outbox, sink: str, points: Iterable[Point], now: int, *, older: 
         points: In any order.
         now: Wall clock in us.
         older: Those that wait already are newer where revisions are equal.
+        turn: Number of the oldest commit that is in them; None for the running one.
     """
     for (metric, pane), group in groupby(sorted(points, key=_window), key=_window):
         window = list(group)
         waiting = outbox.waiting(sink, metric, pane)
         if waiting is not None:
             window = merge(window, unpack(waiting)) if older else merge(unpack(waiting), window)
-        outbox.put(sink, metric, pane, pack(window), len(window), now)
+        outbox.put(sink, metric, pane, pack(window), len(window), now, turn)
 
 
 def _window(point: Point) -> tuple[str, int]:

@@ -19,22 +19,17 @@ The small sample in `presets/samples/ookla`, over two days, is made by
 from __future__ import annotations
 
 import argparse
-import signal
 import threading
-import time as clock
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
+from pegel.samples import live
 from pegel.samples.ookla_log import PROFILES, Shape, records
 from pegel.samples.rotation import RotatingLog, Rotation
-from pegel.units import duration, size
 
 LOG_NAME = "ooklaserver-access.log"
-
-_PACE = 0.05
-"""Seconds between two looks at the clock while a log is written live."""
 
 
 def write(directory: Path, log: Iterator[tuple[float, bytes]], rotation: Rotation) -> None:
@@ -45,20 +40,8 @@ def write(directory: Path, log: Iterator[tuple[float, bytes]], rotation: Rotatio
 
 
 def follow(directory: Path, seed: int, past: float, shape: Shape, rotation: Rotation, stop: threading.Event) -> None:
-    """Write the last `past` seconds at once, then go on at the pace of the clock until `stop` is set.
-
-    A log that is there goes on where it ended, as far as that is within `past`: what it has said is not said again.
-    """
-    log = directory / LOG_NAME
-    start = max(clock.time() - past, log.stat().st_mtime if log.exists() else 0.0)
-    with RotatingLog(log, rotation) as file:
-        for time, record in records(seed, start, shape):
-            while time > clock.time() and not stop.is_set():
-                file.flush()
-                stop.wait(_PACE)
-            if stop.is_set():
-                return
-            file.write(time, record)
+    """Write the log live, after its last `past` seconds, until `stop` is set."""
+    live.follow(directory / LOG_NAME, lambda start: records(seed, start, shape), past, rotation, stop)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -67,21 +50,12 @@ def main(arguments: list[str] | None = None) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     shape = PROFILES[options.profile]
     shape = shape.at_rate(options.rate) if options.rate else shape
-    rotation = Rotation(limit=options.rotate, compression=options.compression, keep=options.keep)
+    rotation = live.rotation(options)
     if options.live:
-        follow(options.out, options.seed, options.past, shape, rotation, _stop_after(options.seconds))
+        follow(options.out, options.seed, options.past, shape, rotation, live.stop_after(options.seconds))
     else:
         log = islice(records(options.seed, options.start.timestamp(), shape), options.records)
         write(options.out, log, rotation)
-
-
-def _stop_after(seconds: float | None) -> threading.Event:
-    """An event that is set by SIGINT, SIGTERM, or when the time is over."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
-        signal.signal(number, lambda *_: stop.set())
-    signal.setitimer(signal.ITIMER_REAL, seconds or 0.0)
-    return stop
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -91,13 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--profile", choices=tuple(PROFILES), default="clean", help="how the log looks")
     parser.add_argument("--rate", type=float, help="records in an average second; default that of the profile")
     parser.add_argument("--start", type=_moment, default="2026-03-03T12:00:00Z", help="time of the first record")
-    parser.add_argument("--live", action="store_true", help="write at the pace of the clock until interrupted")
-    parser.add_argument("--past", type=duration, default="0s", help="with --live: how much to write at once")
-    parser.add_argument("--seconds", type=float, help="with --live: stop after so long")
-    parser.add_argument("--rotate", type=size, default="10MiB", help="size at which the file rotates")
-    parser.add_argument("--compression", choices=("in_place", "hidden", "none"), default="in_place")
-    parser.add_argument("--keep", type=int, help="archives that are kept; default all")
     parser.add_argument("--seed", type=int, default=1)
+    live.add_options(parser)
     return parser
 
 

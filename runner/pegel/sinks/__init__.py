@@ -21,6 +21,7 @@ BUILTIN = {
     "local": "pegel.sinks.local:Local",
     "prometheus": "pegel.sinks.prometheus:Prometheus",
     "influxdb2": "pegel.sinks.influxdb2:Influxdb2",
+    "remote_write": "pegel.sinks.remote_write:RemoteWrite",
 }
 
 Value = int | float | str
@@ -60,6 +61,21 @@ class Point:
     help: str = ""
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """What a sink of samples needs to know, beyond that of windows.
+
+    Attributes:
+        reach: How old a sample may be when it is sent.
+        idle: How long a series that does not grow has samples.
+        shards: Senders that work side by side, each for series of its own; each has a copy of the sink.
+    """
+
+    reach: Duration
+    idle: Duration
+    shards: int = 1
+
+
 class Sink(ABC):
     """Where points go. Fields of the subclass are its options in the config.
 
@@ -89,6 +105,15 @@ class Sink(ABC):
         return False
 
     @property
+    def sampling(self) -> Sampling | None:
+        """It takes samples, each series in the order of their times, in the place of windows.
+
+        Its points have the time in `end_us`. Counters and histograms are totals: every live series has one with each
+        window; NaN (as the sum of a histogram) ends a series. None where a point is a window.
+        """
+        return None
+
+    @property
     def late(self) -> Duration:
         """How long after an attempt of unknown fate what was sent may still be stored, behind newer values.
 
@@ -99,6 +124,9 @@ class Sink(ABC):
 
     def settle_in(self, directory: Path) -> None:  # noqa: B027 (most sinks keep nothing on this machine)
         """Learn the runner's state directory, where a sink may keep what it has to remember."""
+
+    def introduce(self, identity: str, backfill: str = "") -> None:  # noqa: B027 (most do not tell runners apart)
+        """Learn the random name of the runner's state, and which back-fill beside it this is if it is one."""
 
     def probe(self) -> Sequence[str]:
         """Try the endpoint without storing anything: what is wrong, as sentences that say what to do.
@@ -148,9 +176,17 @@ class Sink(ABC):
             Permanent: The rows named are never storable and are set aside; all others are stored.
         """
 
+    def send_again(self, payload: bytes) -> None:
+        """Deliver bytes that a former attempt may have stored; like `send`."""
+        self.send(payload)
+
     def show(self, points: Sequence[Point]) -> None:
         """Views: show these points in the place of those before; may raise a SinkError."""
         self.send(self.encode(points))
+
+    def show_again(self, points: Sequence[Point]) -> None:
+        """Views: like `show`; what was not there before was held back, and is not new."""
+        self.show(points)
 
     def endpoints(self) -> Sequence[Endpoint]:
         """What it answers over HTTP; the runner's web server asks once, before anything runs."""

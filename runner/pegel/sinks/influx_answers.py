@@ -4,40 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 
 from pegel.errors import Fault, Retryable
-from pegel.sinks.clocks import moment
+from pegel.sinks.answers import MAX_MESSAGE, SLOWLY, is_unsure, redirected, retry_after
+from pegel.sinks.halving import Refusal
 from pegel.sinks.posting import Reply
 from pegel.sinks.safe_text import clean
-
-MAX_MESSAGE = 300
-"""Characters of what the server says; it may quote our rows."""
-
-_SLOWLY = 60.0
-"""Seconds between attempts while a person is needed."""
-
-_LONGEST_WAIT = 600.0
-"""Seconds for which a server may ask to be left alone."""
 
 _DROPPED = re.compile(r" dropped=(\d+)")
 _QUOTED_ROW = re.compile(r"unable to parse '.*'(?=: |$)")
 _RETENTION = re.compile(r"(?:outside|beyond) retention policy(?: of duration (\w+))?")
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Rows can never be stored.
-
-    Attributes:
-        reason: For people, and the same for rows with the same fault.
-        dropped: How many of the rows sent were not stored, 0 if the server does not say. It may be more.
-        fault: The class of the reason.
-    """
-
-    reason: str
-    dropped: int = 0
-    fault: Fault = "other"
 
 
 def refusal(reply: Reply) -> Refusal | None:
@@ -53,12 +29,10 @@ def refusal(reply: Reply) -> Refusal | None:
 
 def trouble(reply: Reply, url: str, bucket: str) -> Retryable:
     """The error for an answer that stored nothing and says nothing against rows."""
-    sentence = _sentence(reply, url, bucket)
-    unsure = reply.status >= 500 or reply.status in (408, 499) or 200 <= reply.status < 300
-    after = _retry_after(reply)
+    after = retry_after(reply)
     if after is None and reply.status < 500:
-        after = _SLOWLY
-    return Retryable(sentence, after, unsure=unsure)
+        after = SLOWLY
+    return Retryable(_sentence(reply, url, bucket), after, unsure=is_unsure(reply))
 
 
 def _sentence(reply: Reply, url: str, bucket: str) -> str:
@@ -73,8 +47,7 @@ def _sentence(reply: Reply, url: str, bucket: str) -> str:
     if status == 404 and said:
         return f"{url} has no such place: {said}; make it, or correct org and bucket"
     if 300 <= status < 400:
-        target = clean(reply.headers.get("location", "nowhere"), MAX_MESSAGE)
-        return f"{url} redirects to {target} ({status}), which is not followed; write the address itself as url"
+        return redirected(reply, url)
     if not said and (status < 300 or status in (400, 404, 405)):
         what = "a web page" if "html" in reply.headers.get("content-type", "") else "something else"
         return f"is {url} the address of an InfluxDB 2? it answered a write with {what} ({status})"
@@ -113,13 +86,3 @@ def _fault(message: str) -> Fault:
     if "field type conflict" in message:
         return "type_conflict"
     return "unparsable" if "unable to parse" in message else "other"
-
-
-def _retry_after(reply: Reply) -> float | None:
-    text = reply.headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), _LONGEST_WAIT)
-    until, now = moment(text), moment(reply.headers.get("date", ""))
-    if until is None or now is None:
-        return None
-    return min(max(0.0, until - now), _LONGEST_WAIT)

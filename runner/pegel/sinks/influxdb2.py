@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
+from pegel import clocks
 from pegel.errors import Permanent, Retryable
 from pegel.secret import Secret
-from pegel.sinks import Point, Sink, clocks
+from pegel.sinks import Point, Sink
+from pegel.sinks.halving import Refusal, faults_of, refused_rows
 from pegel.sinks.influx import lines
-from pegel.sinks.influx_answers import Refusal, refusal, trouble
+from pegel.sinks.influx_answers import refusal, trouble
 from pegel.sinks.influx_queries import newest_flux, read_newest
 from pegel.sinks.posting import Poster, Reply, Trust, split_url
 from pegel.units import Duration
@@ -20,12 +22,9 @@ from pegel.units import Duration
 _NOTHING = b"# pegel asks whether it may write\n"
 """A comment: all that a write needs is looked at, and nothing is stored."""
 
-_MOST_REASONS = 10
-_OTHER = "refused, for one of many reasons"
-"""A server that finds words of its own for every row must not fill the log and our metrics with them."""
-
 _LONGEST_TIMEOUT = 300.0
 _LONGEST_PROBE = 9.0
+"""Seconds."""
 
 
 @dataclass(kw_only=True)
@@ -110,10 +109,15 @@ class Influxdb2(Sink):
         return "".join([f"{line or '#'}\n" for line in lines(points)]).encode()
 
     def send(self, payload: bytes) -> None:
-        refused = self._refused(payload.splitlines(keepends=True))
+        rows = payload.splitlines(keepends=True)
+        whole = [number for number, row in enumerate(rows) if not row.startswith(b"#")]
+        refused = refused_rows(
+            whole,
+            lambda part: self._write(b"".join([rows[number] for number in part])),
+            self._check_that_rows_are_meant,
+        )
         if refused:
-            reasons = {number: one.reason for number, one in refused.items()}
-            faults = {number: one.fault for number, one in refused.items()}
+            reasons, faults = faults_of(refused)
             raise Permanent(next(iter(reasons.values())), reasons, faults)
 
     def mended(self) -> bool:
@@ -128,7 +132,7 @@ class Influxdb2(Sink):
             reply = self._post(poster, _NOTHING)
             if reply.status != 204:
                 found.append(str(self._trouble(reply)))
-            apart = clocks.complaint(reply, self._wall(), self.url)
+            apart = clocks.complaint(reply.headers.get("date", ""), self._wall(), self.url)
             found += [apart] if apart else []
         except Retryable as error:
             found.append(str(error))
@@ -149,31 +153,6 @@ class Influxdb2(Sink):
             self._poster = None
 
     # -- rows ---------------------------------------------------------------------------------------------
-
-    def _refused(self, rows: Sequence[bytes]) -> dict[int, Refusal]:
-        """Store all rows but those that can never be stored; these, with the reason of each.
-
-        What is refused is halved until the bad rows are alone. Sending a row again that is stored already
-        changes nothing.
-        """
-        refused: dict[int, Refusal] = {}
-        whole = [number for number, row in enumerate(rows) if not row.startswith(b"#")]
-        todo = [whole] if whole else []
-        while todo:
-            part = todo.pop()
-            verdict = self._write(b"".join([rows[number] for number in part]))
-            if verdict is None:
-                continue
-            if part is whole and not verdict.dropped:
-                self._check_that_rows_are_meant(verdict)
-            if len(part) == 1 or verdict.dropped == len(part):
-                known = {one.reason for one in refused.values()}
-                reason = verdict.reason if len(known) < _MOST_REASONS or verdict.reason in known else _OTHER
-                refused.update(dict.fromkeys(part, replace(verdict, reason=reason)))
-            else:
-                middle = len(part) // 2
-                todo += [part[middle:], part[:middle]]
-        return dict(sorted(refused.items()))
 
     def _write(self, body: bytes) -> Refusal | None:
         """Store these rows; what is said against one of them, None if they are stored."""

@@ -49,11 +49,15 @@ class Trust:
         ca_file: Certificates of the authorities to trust, in the place of the system's.
         verify: Certificates are looked at.
         link_local: Link-local addresses are meant.
+        cert_file: Certificate by which the server knows us (PEM, with those that vouch for it).
+        key_file: Its key; None where that is in the same file.
     """
 
     ca_file: Path | None = None
     verify: bool = True
     link_local: bool = False
+    cert_file: Path | None = None
+    key_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -145,15 +149,24 @@ class Poster:
         Args:
             target: Path and query below the base path.
             headers: Beside those of every request.
-            body: Sent under gzip where that is worth it.
+            body: Sent under gzip where that is worth it and no header says that it is packed already.
 
         Raises:
             Retryable: There was no answer.
         """
+        packed = "Content-Encoding" in headers or len(body) < _WORTH_PACKING
+        more = {} if packed else {"Content-Encoding": "gzip"}
+        return self._ask("POST", target, {**headers, **more}, body if packed else _gzip(body))
+
+    def get(self, target: str, headers: Mapping[str, str]) -> Reply:
+        """Ask for something; see `post`."""
+        return self._ask("GET", target, headers, None)
+
+    def _ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> Reply:
         deadline = _Deadline(self._timeout)
         connection = self._connected(deadline)
         try:
-            return self._exchange(connection, self._request(target, headers, body), deadline)
+            return self._exchange(connection, method, self._request(method, target, headers, body), deadline)
         except TimeoutError as error:
             self.close()
             raise Retryable(f"{self.place} did not answer within {self._timeout:g} s") from error
@@ -170,19 +183,16 @@ class Poster:
             self._socket.close()
             self._socket = None
 
-    def _request(self, target: str, headers: Mapping[str, str], body: bytes) -> bytes:
-        packed = _gzip(body) if len(body) >= _WORTH_PACKING else body
-        lines = [f"POST {self._base}{target} HTTP/1.1", f"Host: {self._parts.netloc}", "User-Agent: pegel"]
+    def _request(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
+        lines = [f"{method} {self._base}{target} HTTP/1.1", f"Host: {self._parts.netloc}", "User-Agent: pegel"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
-        if packed is not body:
-            lines.append("Content-Encoding: gzip")
-        lines.append(f"Content-Length: {len(packed)}")
+        lines += [] if body is None else [f"Content-Length: {len(body)}"]
         head = "\r\n".join(lines) + "\r\n\r\n"
-        return head.encode("ascii") + packed
+        return head.encode("ascii") + (body or b"")
 
-    def _exchange(self, connection: socket.socket, request: bytes, deadline: _Deadline) -> Reply:
+    def _exchange(self, connection: socket.socket, method: str, request: bytes, deadline: _Deadline) -> Reply:
         sent = _send(connection, request, deadline)
-        response = HTTPResponse(_Incoming(connection, deadline), method="POST")  # type: ignore[arg-type]
+        response = HTTPResponse(_Incoming(connection, deadline), method=method)  # type: ignore[arg-type]
         try:
             response.begin()
             body = response.read(MAX_REPLY)
@@ -307,6 +317,12 @@ def _context(trust: Trust) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=trust.ca_file)
     except OSError as error:
         raise Retryable(f"ca_file {trust.ca_file}: no certificates can be read from it", unsure=False) from error
+    if trust.cert_file is not None:
+        try:
+            context.load_cert_chain(trust.cert_file, trust.key_file)
+        except OSError as error:
+            message = f"cert_file {trust.cert_file}: no certificate with a key that fits can be read"
+            raise Retryable(message, unsure=False) from error
     if not trust.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import threading
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pegel.errors import Permanent
@@ -21,7 +21,13 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 SCRAPERS = 16
 """How many are remembered."""
 
+GONE = 100_000
+"""How many counters that went away are remembered, with their totals."""
+
 _Series = tuple[str, Labels]
+
+_SEEN = (0, 0.0)
+"""The birth of a counter that is new to no scraper."""
 
 
 @dataclass(kw_only=True)
@@ -31,8 +37,9 @@ class Prometheus(Sink):
     A gauge is that of the newest closed window and goes away when there was none for five windows. A counter or a
     histogram is everything since the beginning, the open windows included: it never falls, also not after a
     crash. A counter that is new is 0 in the next answer to each scraper, so that `increase()` sees its first
-    step; a scraper that was never here before takes totals as they are. The runner's own metrics (`pegel_*`) are on
-    the page too.
+    step; a scraper that was never here before takes totals as they are. A counter that was idle for the `series_ttl`
+    of its metric goes away; when it comes back, its former total comes first in the place of the 0. The runner's own
+    metrics (`pegel_*`) are on the page too.
 
     Options:
         listen: Address and port. Beyond loopback everybody who reaches it may read, unless there is a token.
@@ -81,6 +88,9 @@ class Prometheus(Sink):
     def show(self, points: Sequence[Point]) -> None:
         self._page.turn_to(exposition.families(points))
 
+    def show_again(self, points: Sequence[Point]) -> None:
+        self._page.turn_to(exposition.families(points), known=True)
+
 
 class _Page:
     """The newest snapshot, and which counters each scraper has seen."""
@@ -89,17 +99,33 @@ class _Page:
         self._lock = threading.Lock()
         self._families: list[Family] | None = None
         self._number = 0
-        self._born: dict[_Series, int] = {}
+        self._born: dict[_Series, tuple[int, float]] = {}
+        self._totals: dict[_Series, float] = {}
+        self._gone: dict[_Series, float] = {}
         self._scrapers = _Scrapers()
 
-    def turn_to(self, families: list[Family]) -> None:
-        """Show another snapshot from now on."""
-        counters = [(one.name, labels) for one in families if one.type == "counter" for labels in one.series]
+    def turn_to(self, families: list[Family], known: bool = False) -> None:
+        """Show another snapshot from now on; `known` if scrapers have seen its counters before they were held back."""
+        totals = _totals(families)
         with self._lock:
             if self._families is not None:  # who scraped before this start has seen those of the first one already
                 self._number += 1
+            self._remember_gone(totals)
             self._families = families
-            self._born = {one: self._born.get(one, self._number) for one in counters}
+            self._born = {one: self._born.get(one) or self._birth(one, total, known) for one, total in totals.items()}
+            self._totals = totals
+
+    def _remember_gone(self, totals: Mapping[_Series, float]) -> None:
+        """Counters that are on the page no longer may come back with the total that they had."""
+        for series in self._totals.keys() - totals.keys():
+            self._gone[series] = self._totals[series]
+        for series in list(self._gone)[: max(0, len(self._gone) - GONE)]:
+            del self._gone[series]
+
+    def _birth(self, series: _Series, total: float, known: bool) -> tuple[int, float]:
+        """The first snapshot with a counter, and what it begins with: where it was before, if it goes on from there."""
+        former = self._gone.pop(series, 0)
+        return _SEEN if known else (self._number, former if former <= total else 0)
 
     def answer(self, asked: Asked) -> Answer:
         """The page in the format that is asked for."""
@@ -110,7 +136,7 @@ class _Page:
                 self._scrapers.saw(asked, number)
         if families is None:
             return Answer(b"nothing is committed yet\n", 503, {"content-type": "text/plain; charset=utf-8"})
-        fresh = set() if last == number else {one for one, since in born.items() if since > last}
+        fresh = {} if last == number else {one: begin for one, (since, begin) in born.items() if since > last}
         shown = [_beginning(family, fresh) for family in families] if fresh else families
         kind = _wanted(asked.headers)
         body = exposition.openmetrics(shown) if kind == OPENMETRICS else exposition.text(shown)
@@ -148,12 +174,18 @@ def _name(asked: Asked) -> tuple[str, str]:
     return asked.headers.get("user-agent", ""), asked.client
 
 
-def _beginning(family: Family, fresh: Set[_Series]) -> Family:
-    """A family whose new counters are 0."""
+def _totals(families: Sequence[Family]) -> dict[_Series, float]:
+    """What every counter stands at."""
+    counters = [one for one in families if one.type == "counter"]
+    return {(one.name, labels): samples[0].value for one in counters for labels, samples in one.series.items()}
+
+
+def _beginning(family: Family, fresh: Mapping[_Series, float]) -> Family:
+    """A family whose new counters stand where they begin."""
     if family.type != "counter":
         return family
     series = {
-        labels: [Sample(one.name, labels, 0) for one in samples] if (family.name, labels) in fresh else samples
+        labels: [Sample(one.name, labels, fresh.get((family.name, labels), one.value)) for one in samples]
         for labels, samples in family.series.items()
     }
     return Family(family.name, family.type, family.help, series)

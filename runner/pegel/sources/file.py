@@ -62,6 +62,7 @@ class File(Source):
     """
 
     guarantee = "replayable"
+    losses = frozenset({"lost_streams", "bytes_lost_estimate"})
 
     path: str
     archives: Sequence[str] = ()

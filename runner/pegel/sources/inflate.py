@@ -67,7 +67,8 @@ class Inflater:
     """Unpacks a gzip file of one or many members from its first byte to its last.
 
     Args:
-        pread: Reads up to that many bytes at an offset; none at the end.
+        pread: Reads up to that many bytes at an offset; none at the end. It may raise: then `read` can be called
+            again later and goes on.
         limits: What it may cost.
     """
 
@@ -78,6 +79,7 @@ class Inflater:
         self._started = False
         self._members = 1
         self._input = b""
+        self._between: bytes | None = None
         self._read = 0
         self._written = 0
         self._zeros = 0
@@ -118,14 +120,16 @@ class Inflater:
         self._read += len(self._input)
 
     def _next_member(self) -> None:
-        rest = self._member.unused_data + self._input
-        self._input = b""
-        while len(rest) < 2 or not rest.strip(b"\0"):
+        if self._between is None:
+            self._between, self._input = self._member.unused_data + self._input, b""
+        while len(self._between) < 2 or not self._between.strip(b"\0"):
             more = self._pread(_INPUT, self._read)
             self._read += len(more)
             if not more:
                 break
-            rest = (rest + more)[-_INPUT:] if not rest.strip(b"\0") else rest + more
+            empty = not self._between.strip(b"\0")
+            self._between = (self._between + more)[-_INPUT:] if empty else self._between + more
+        rest, self._between = self._between, None
         if rest == MAGIC[:1]:
             raise UnreadyError("the file ends in the header of a gzip member")
         if not rest.startswith(MAGIC):

@@ -19,7 +19,8 @@ from pegel.sources.inflate import DamagedError, Trailer, UnreadyError, trailer
 from pegel.sources.reader import Reader
 from pegel.sources.rotation import Entry, is_under
 
-_KEEP = 16 * 2**20
+_KEEP = 20 * 2**20
+"""Bytes of an unpacked archive that stay in memory for its reading; an object of the CDN is 18 MB."""
 
 
 class Fit(Enum):

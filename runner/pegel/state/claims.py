@@ -88,7 +88,9 @@ def _claimed(connection: sqlite3.Connection, metric: str, untouched: int) -> int
 
 
 def counted(directory: Path) -> dict[str, Span] | None:
-    """The first window that a back-fill has counted and its watermark, by metric; None until it has finished.
+    """The first window that a back-fill has counted and where its windows end, by metric; None until it has finished.
+
+    They end at its watermark, or where its own windows did: time may have gone on while it waited for nothing.
 
     Raises:
         StateError: Its state cannot be read.
@@ -102,9 +104,17 @@ def counted(directory: Path) -> dict[str, Span] | None:
             query = "select name, max(watermark) from metrics where watermark is not null group by name"
             ends = dict(connection.execute(query).fetchall())
             firsts = {metric: _fact(connection, first_key(metric)) for metric in ends}
+            foreign = {metric: from_text(_fact(connection, foreign_key(metric))) for metric in ends}
     except sqlite3.Error as error:
         raise StateError(f"cannot read {path}: {error}") from error
-    return {metric: (int(str(first)), ends[metric]) for metric, first in firsts.items() if first is not None}
+    last = {
+        metric: min([start for start, end in spans if end == EVER], default=EVER) for metric, spans in foreign.items()
+    }
+    return {
+        metric: (int(str(first)), min(ends[metric], last[metric]))
+        for metric, first in firsts.items()
+        if first is not None
+    }
 
 
 def _fact(connection: sqlite3.Connection, name: str) -> object:

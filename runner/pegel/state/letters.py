@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from pegel.state.outbox import Window
@@ -72,6 +73,13 @@ class Letters:
         """How many points were set aside."""
         row = self._connection.execute("select coalesce(sum(count), 0) from letters where sink = ?", (sink,)).fetchone()
         return int(row[0])
+
+    def within(self, sink: str, metrics: Collection[str], first: int, last: int) -> bool:
+        """Whether any is of a window of these metrics that begins in [first, last]."""
+        rows = self._connection.execute(
+            "select distinct metric from letters where sink = ? and pane >= ? and pane <= ?", (sink, first, last)
+        )
+        return any(metric in metrics for (metric,) in rows)
 
     def size(self, sink: str) -> int:
         """The bytes of them."""

@@ -125,6 +125,12 @@ class Members:
             self._panes.move_to_end(place)
         return sets
 
+    def panes(self, metric: int) -> list[int]:
+        """The panes that have sets, oldest first."""
+        self.flush()
+        found = self._connection.execute("select distinct pane from runs where metric = ? order by pane", (metric,))
+        return [row[0] for row in found]
+
     def _load(self, metric: int, pane: int) -> dict[Key, HashSet]:
         self.flush()
         sets: dict[Key, HashSet] = {}

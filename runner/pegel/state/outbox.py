@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+TURN = "turn"
+"""Name of the fact that numbers the commits."""
 
 _ZLIB = b"\x78\x01"
 """How data begin that zlib has packed at its fastest."""
@@ -17,12 +21,17 @@ _ZLIB = b"\x78\x01"
 
 @dataclass(frozen=True)
 class Window:
-    """Packed points of one window."""
+    """Packed points of one window.
+
+    Attributes:
+        turn: Number of the oldest commit of which something is in them; told of those that wait.
+    """
 
     metric: str
     pane: int
     points: bytes
     count: int
+    turn: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,13 +73,35 @@ class Outbox:
         ).fetchone()
         return row[0] if row else None
 
-    def put(self, sink: str, metric: str, pane: int, points: bytes, count: int, now: int) -> None:
-        """Let packed points wait, in the place of those that wait already; part of the running transaction."""
+    def put(
+        self, sink: str, metric: str, pane: int, points: bytes, count: int, now: int, turn: int | None = None
+    ) -> None:
+        """Let packed points wait, in the place of those that wait already; part of the running transaction.
+
+        Args:
+            sink: For whom.
+            metric: Whose.
+            pane: Of which window, in us.
+            points: All that the window has to say; its first commit stays the oldest one that is in them.
+            count: How many.
+            now: Wall clock in us.
+            turn: Number of the oldest commit that is in them; None for the running one.
+        """
         self._connection.execute(
-            "insert into outbox (sink, metric, pane, points, count, created, size) values (?, ?, ?, ?, ?, ?, ?)"
-            " on conflict do update set points = excluded.points, count = excluded.count, size = excluded.size",
-            (sink, metric, pane, points, count, now, len(points)),
+            "insert into outbox (sink, metric, pane, points, count, created, size, turn)"
+            f" values (?, ?, ?, ?, ?, ?, ?, coalesce(?, (select value from meta where name = '{TURN}'), 0))"
+            " on conflict do update set points = excluded.points, count = excluded.count, size = excluded.size,"
+            " turn = min(turn, excluded.turn)",
+            (sink, metric, pane, points, count, now, len(points), turn),
         )
+
+    def lowest(self, sink: str) -> int | None:
+        """Number of the oldest commit of which the sink has not acknowledged everything; None if it has all."""
+        rows = self._connection.execute(
+            "select min(turn) from outbox where sink = ?1 union all select min(turn) from requests where sink = ?1",
+            (sink,),
+        )
+        return min((int(row[0]) for row in rows if row[0] is not None), default=None)
 
     def oldest_waiting(self, sink: str, most_points: int) -> list[Window]:
         """Windows that wait, oldest first, up to a number of points (at least one window).
@@ -80,25 +111,47 @@ class Outbox:
         found: list[Window] = []
         total = 0
         rows = self._connection.execute(
-            "select metric, pane, points, count from outbox where sink = ? order by pane, metric", (sink,)
+            "select metric, pane, points, count, turn from outbox where sink = ? order by pane, metric", (sink,)
         )
-        for metric, pane, points, count in rows:
+        for metric, pane, points, count, turn in rows:
             if found and total + count > most_points:
                 break
-            found.append(Window(metric, pane, points, count))
+            found.append(Window(metric, pane, points, count, turn))
             total += count
         rows.close()
         return found
 
-    def freeze(self, sink: str, windows: list[Window], payload: bytes, now: int) -> int:
-        """Turn waiting windows into a request; it may leave once the transaction is committed. Returns its id."""
-        self._connection.executemany(
-            "delete from outbox where sink = ? and metric = ? and pane = ?",
-            [(sink, w.metric, w.pane) for w in windows],
-        )
+    def freeze(
+        self,
+        sink: str,
+        windows: Sequence[Window],
+        payload: bytes,
+        now: int,
+        turn: int | None = None,
+        *,
+        again: bool = False,
+    ) -> int:
+        """Turn waiting windows into a request; it may leave once the transaction is committed. Returns its id.
+
+        Args:
+            sink: For whom.
+            windows: What is in it.
+            payload: What is sent.
+            now: Wall clock in us.
+            turn: Number of the oldest commit of which something is in it; None where the windows say it.
+            again: The sink may have had all of it, from a runner whose state is lost.
+        """
+        self.withdraw(sink, windows)
         cursor = self._connection.execute(
-            "insert into requests (sink, payload, count, created, boot) values (?, ?, ?, ?, ?)",
-            (sink, _pressed(payload), sum(w.count for w in windows), now, self._boot),
+            "insert into requests (sink, payload, count, created, boot, turn) values (?, ?, ?, ?, ?, ?)",
+            (
+                sink,
+                _pressed(payload),
+                sum(w.count for w in windows),
+                now,
+                0 if again else self._boot,
+                min(w.turn for w in windows) if turn is None else turn,
+            ),
         )
         number = int(cursor.lastrowid or 0)
         self._connection.executemany(
@@ -107,10 +160,22 @@ class Outbox:
         )
         return number
 
+    def withdraw(self, sink: str, windows: Sequence[Window]) -> None:
+        """Windows wait no longer: what they say is in the state elsewhere."""
+        self._connection.executemany(
+            "delete from outbox where sink = ? and metric = ? and pane = ?",
+            [(sink, window.metric, window.pane) for window in windows],
+        )
+
     def waits(self, sink: str) -> bool:
         """Whether anything waits that has not been frozen."""
         found = self._connection.execute("select 1 from outbox where sink = ? limit 1", (sink,)).fetchone()
         return found is not None
+
+    def waits_since(self, sink: str) -> int | None:
+        """When what has waited longest began to wait (us, wall clock), if anything does."""
+        (created,) = self._connection.execute("select min(created) from outbox where sink = ?", (sink,)).fetchone()
+        return None if created is None else int(created)
 
     def claimed(self, request: int) -> list[Window]:
         """The windows in a request, in the order in which they were frozen."""

@@ -106,6 +106,17 @@ class Positions:
                 ),
             )
 
+    def ask_again(self, source: str) -> None:
+        """Somebody wants what was put aside to be tried again; part of the running transaction."""
+        self._connection.execute(
+            "insert into meta values (?, 1) on conflict do update set value = value + 1", (f"tries:{source}",)
+        )
+
+    def tries(self) -> dict[str, int]:
+        """How often somebody has wanted that, by source."""
+        rows = self._connection.execute("select name, value from meta where name >= 'tries:' and name < 'tries;'")
+        return {name.removeprefix("tries:"): int(value) for name, value in rows}
+
     def partitions(self, source: str) -> dict[str, Partition]:
         """How far each partition of a source is."""
         rows = self._connection.execute("select partition, newest, active from partitions where source = ?", (source,))
@@ -118,6 +129,12 @@ class Positions:
             " newest = max(coalesce(newest, excluded.newest), coalesce(excluded.newest, newest)),"
             " active = excluded.active",
             (source, partition, newest, active),
+        )
+
+    def forget_partitions(self, source: str, partitions: Iterable[str]) -> None:
+        """Partitions that are gone; the source's watermark stays."""
+        self._connection.executemany(
+            "delete from partitions where source = ? and partition = ?", [(source, one) for one in partitions]
         )
 
     def watermark(self, source: str) -> int | None:

@@ -153,7 +153,55 @@ insert or ignore into meta
     select 'first_window:' || name, -4611686018427387904 from metrics where watermark is not null;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SENDING, _IN_ORDER, _OWNERS)
+_TOTALS = """
+create table sampled (          -- series of totals, as a sink of samples knows them
+    sink text, metric text,
+    labels text,                -- canonical JSON
+    time integer,               -- us; of the newest sample, NULL if there is none
+    active integer not null,    -- us; end of the window with which it grew last
+    live integer not null,      -- it has a sample with every window
+    origin integer not null,    -- the definition that counts it
+    sent text,                  -- JSON of the values of the newest sample, NULL if there is none
+    due text,                   -- JSON of newer values that have no sample yet, NULL if there are none
+    former text,                -- what `sent` was before the request that is under way
+    primary key (sink, metric, labels)
+) without rowid;
+
+create index live_samples on sampled (sink, metric) where live;
+"""
+
+_CROWDS = """
+create table crowds (           -- members of the sets of rolling metrics; of older panes, who was last seen there
+    metric integer, pane integer, epoch integer, part integer, seq integer,
+    members blob not null,      -- sorted, then the series of each (`pegel.crowd.Crowd.pack`)
+    primary key (metric, pane, epoch, part, seq)
+) without rowid;
+"""
+
+_TOUCHED = """
+create table touched (          -- streams whose source waits until their effect is safe
+    source text, stream text,
+    first integer not null, last integer not null, -- us; event times in it
+    turn integer not null,      -- number of the newest commit with records of it
+    done integer not null,
+    closed integer,             -- number of the commit with which all its windows had closed
+    primary key (source, stream)
+) without rowid;
+"""
+
+# What waits in states from before is older than every commit: it holds back what is to be released until it is sent.
+_TURNS = """
+-- the number of the oldest commit of which something is in it
+alter table outbox add column turn integer not null default 0;
+
+alter table requests add column turn integer not null default 0;
+
+create index outbox_by_turn on outbox (sink, turn);
+
+create index requests_by_turn on requests (sink, turn);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SENDING, _IN_ORDER, _OWNERS, _TOTALS, _CROWDS, _TOUCHED, _TURNS)
 
 
 def migrate(connection: sqlite3.Connection, to: int = len(MIGRATIONS)) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 OTHER = "__other__"
@@ -103,34 +104,57 @@ class SeriesTable:
         if series is None:
             series = self._enter(index, metric, self._fit(index, labels, limits), time)
         if time > index.last[series]:
-            index.last[series] = time
-            if time - index.stored[series] > limits.idle // 24:
-                index.stored[series] = time
-                self._connection.execute("update series set last = ? where id = ?", (time, series))
+            self._saw(index, series, time, limits)
         return series
+
+    def admit_all(self, metric: int, times: Mapping[Labels, int], limits: Limits) -> dict[Labels, int]:
+        """The series of label sets by the event times of their first records, as `admit` says; new ones in that order.
+
+        Most of them are known, and nothing is to be noted of them.
+        """
+        index = self._index(metric)
+        ids = index.ids
+        new = sorted([(time, labels) for labels, time in times.items() if labels not in ids])
+        places = {labels: self.admit(metric, labels, time, limits) for time, labels in new}
+        for labels, time in times.items():
+            if labels not in places:
+                series = places[labels] = ids[labels]
+                if time > index.last[series]:
+                    self._saw(index, series, time, limits)
+        return places
+
+    def _saw(self, index: _Index, series: int, time: int, limits: Limits) -> None:
+        """Note when a series was seen last; in the file no more often than it matters."""
+        index.last[series] = time
+        if time - index.stored[series] > limits.idle // 24:
+            index.stored[series] = time
+            self._connection.execute("update series set last = ? where id = ?", (time, series))
 
     def labels_of(self, metric: int, series: int) -> Labels:
         """The label values of a series, retired or not."""
         return self._index(metric).names[series]
 
+    def find(self, metric: int, labels: Labels) -> int | None:
+        """The series of a label set, retired or not; None if it was never admitted, or is forgotten."""
+        index = self._index(metric)
+        return index.ids.get(labels) or index.retired.get(labels)
+
     def live(self, metric: int) -> dict[Labels, int]:
         """The series that hold a slot."""
         return self._index(metric).ids
 
-    def retire(self, metric: int, watermark: int, limits: Limits) -> tuple[list[int], list[int]]:
+    def retire(self, metric: int, watermark: int, limits: Limits) -> tuple[list[int], dict[int, Labels]]:
         """Free the slots of idle series; returns them, and the series whose totals have expired for good."""
         index = self._index(metric)
         idle = [(labels, s) for labels, s in index.ids.items() if index.last[s] < watermark - limits.idle]
         for labels, series in idle:
             index.leave(labels)
             self._connection.execute("update series set retired = ? where id = ?", (watermark, series))
-        expired = [
-            row[0]
-            for row in self._connection.execute(
-                "select id from series where metric = ? and retired < ?",
-                (metric, watermark - max(TOMBSTONE, limits.kept)),
-            )
-        ]
+        rows = self._connection.execute(
+            "select id from series where metric = ? and retired < ?",
+            (metric, watermark - max(TOMBSTONE, limits.kept)),
+        ).fetchall()
+        expired = {series: index.names[series] for (series,) in rows}
         if expired:
             index.expire(set(expired))
             self._connection.executemany("delete from series where id = ?", [(series,) for series in expired])

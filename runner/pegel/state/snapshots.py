@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 from pegel.errors import StateError
 
 GENERATIONS = 2
+
+COPIED = "copied"
+"""Fact in a snapshot: when it was taken, in us. A state that begins with it has been put in the place of another."""
 
 
 def take(path: Path) -> Path:
@@ -26,6 +30,8 @@ def take(path: Path) -> Path:
     try:
         source.backup(target, pages=256)
         target.execute("pragma journal_mode = delete")
+        with target:
+            target.execute("insert or replace into meta values (?, ?)", (COPIED, round(time.time() * 1e6)))
         _drop_keys_that_expired(target)
     finally:
         source.close()
@@ -50,6 +56,18 @@ def taken(path: Path) -> float | None:
         with suppress(FileNotFoundError):
             return snapshot_path(path, number).stat().st_mtime
     return None
+
+
+def facts(path: Path) -> dict[str, Any]:
+    """The single facts in the newest snapshot; nothing where there is none, or it cannot be read."""
+    newest = snapshot_path(path, 0)
+    if not newest.exists():
+        return {}
+    try:
+        with closing(sqlite3.connect(f"file:{newest}?mode=ro", uri=True)) as connection:
+            return dict(connection.execute("select name, value from meta").fetchall())
+    except sqlite3.Error:
+        return {}  # it was replaced a moment ago; the next look finds the other one
 
 
 def recover(path: Path, *, accept_loss: bool, checked_size: int) -> Path | None:

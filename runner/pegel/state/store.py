@@ -19,8 +19,10 @@ from pegel.state.letters import Letters
 from pegel.state.lock import DirectoryLock
 from pegel.state.outbox import Outbox
 from pegel.state.positions import Positions
+from pegel.state.sampled import Sampled
 from pegel.state.schema import migrate
 from pegel.state.series import SeriesTable
+from pegel.state.touched import TouchedStreams
 from pegel.state.windows import WindowTables
 
 Connect = Callable[[str], sqlite3.Connection]
@@ -28,6 +30,10 @@ Connect = Callable[[str], sqlite3.Connection]
 
 CHECKED_AT_START = 64 * 2**20
 """Bytes; a bigger file is checked while the runner already reads, so that it starts at once."""
+
+
+RESTORED = "restored"
+"""Fact: when this state was put in the place of a newer one, in us; what sinks have up to then may be newer than it."""
 
 
 def connect(path: str) -> sqlite3.Connection:
@@ -48,6 +54,8 @@ class State:
         outbox: What sinks have not acknowledged.
         fenced: What may still be overtaken at a sink by a former value.
         letters: What sinks will never store.
+        touched: Streams that wait to be released.
+        sampled: What sinks of samples were sent of each series.
     """
 
     def __init__(self, directory: Path, connect: Connect = connect, *, accept_loss: bool = False) -> None:
@@ -60,6 +68,8 @@ class State:
         make_private(directory)
         self.directory = directory
         self.path = directory / "state.db"
+        self._snapshot_at: float | None = None
+        self._snapshot_facts: dict[str, Any] = {}
         self._lock = DirectoryLock(directory)
         try:
             self.restored = snapshots.recover(self.path, accept_loss=accept_loss, checked_size=CHECKED_AT_START)
@@ -73,6 +83,8 @@ class State:
             self.outbox = Outbox(self.connection, self.boot)
             self.fenced = Fenced(self.connection)
             self.letters = Letters(self.connection)
+            self.touched = TouchedStreams(self.connection)
+            self.sampled = Sampled(self.connection)
             self.keys = KeyRing(self.connection)
         except sqlite3.Error as error:
             self._lock.release()
@@ -91,10 +103,48 @@ class State:
         self.connection.execute("commit")
         return boot, identity
 
+    def renew_identity(self) -> str:
+        """Give this state another name, which sinks tell runners apart by; part of the running transaction.
+
+        Where series have that name as a label they begin anew there, with the totals that they have reached.
+        """
+        self.identity = secrets.token_hex(8)
+        self.remember("identity", self.identity)
+        self.remember(snapshots.COPIED, None)
+        self.sampled.begin_anew()
+        return self.identity
+
     def meta(self, name: str) -> Any:
         """A single fact about the state, None if it was never set."""
         row = self.connection.execute("select value from meta where name = ?", (name,)).fetchone()
         return row[0] if row else None
+
+    def snapshot_fact(self, name: str) -> Any:
+        """A single fact about the state as its newest snapshot has it, None if there is none."""
+        newest = snapshots.taken(self.path)
+        if newest != self._snapshot_at:
+            self._snapshot_at, self._snapshot_facts = newest, snapshots.facts(self.path)
+        return self._snapshot_facts.get(name)
+
+    @property
+    def is_newest_copy(self) -> bool:
+        """Whether this is the newest snapshot of what it was taken of, as far as anybody knows."""
+        return bool(self.meta(snapshots.COPIED) == self.snapshot_fact(snapshots.COPIED))
+
+    def restore_begins(self, now: int) -> bool:
+        """Whether this is a snapshot that nobody has run since it was put in its place; asked once for all.
+
+        Then what is told about the runner itself begins anew; part of the running transaction.
+
+        Args:
+            now: Wall clock in us, which becomes the moment of the restore.
+        """
+        if self.meta(snapshots.COPIED) is None:
+            return False
+        self.remember(snapshots.COPIED, None)
+        self.remember(RESTORED, now)
+        self.connection.execute("delete from counters")
+        return True
 
     def remember(self, name: str, value: object) -> None:
         """Set a single fact about the state; part of the running transaction."""

@@ -1,7 +1,7 @@
 """A small change of a state by another process than its runner, whether one runs or not.
 
 The runner's memory knows nothing of what is changed here, so it may only be what is read afresh in every turn:
-points that wait for sinks, and dead letters.
+points that wait for sinks, dead letters, and how often sources were asked to try again.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pegel.errors import StateError
 from pegel.state.letters import Letters
 from pegel.state.outbox import Outbox
 from pegel.state.place import database
+from pegel.state.positions import Positions
 from pegel.state.schema import MIGRATIONS
 
 _PATIENCE = 10.0
@@ -28,6 +29,7 @@ class Visit:
 
     outbox: Outbox
     letters: Letters
+    positions: Positions
 
 
 @contextmanager
@@ -48,7 +50,8 @@ def visiting(directory: Path) -> Iterator[Visit]:
             (version,) = connection.execute("pragma user_version").fetchone()
             if version != len(MIGRATIONS):
                 raise StateError(f"{path} has schema {version}, this program writes {len(MIGRATIONS)}; run it once")
-            yield Visit(Outbox(connection, 0), Letters(connection))  # closing without a commit undoes it
+            # closing without a commit undoes it
+            yield Visit(Outbox(connection, 0), Letters(connection), Positions(connection))
             connection.execute("commit")
     except sqlite3.Error as error:
         raise StateError(f"cannot write to {path}: {error}") from error

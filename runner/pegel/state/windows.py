@@ -9,8 +9,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from pegel.state.crowds import Crowds
 from pegel.state.members import Members
 
 TOTAL = -(2**62)
@@ -33,8 +34,7 @@ class Part(Protocol):
     def merge(self) -> str: ...
 
 
-@dataclass(frozen=True)
-class PaneRow:
+class PaneRow(NamedTuple):
     """One series in one pane.
 
     Attributes:
@@ -64,6 +64,7 @@ class WindowTables:
         self._connection = connection
         self._statements: dict[int, _Statements] = {}
         self.members = Members(connection)
+        self.crowds = Crowds(connection)
 
     def define(self, metric: int, parts: Sequence[Part], arrivals: int) -> None:
         """Make the table of a metric if it is new; call once per start."""
@@ -119,6 +120,11 @@ class WindowTables:
         ]
         return [_pane_row(row, statements.scalars) for row in found if row is not None]
 
+    def series_in(self, metric: int, pane: int) -> list[int]:
+        """The series with a row in a pane."""
+        found = self._connection.execute(f"select series from panes_{metric} where pane = ?", (pane,))
+        return [row[0] for row in found]
+
     def total(self, metric: int) -> list[PaneRow]:
         """The cumulative rows of a metric."""
         return self.rows(metric, TOTAL, TOTAL + 1)
@@ -155,6 +161,7 @@ class WindowTables:
             "delete from buckets where metric = ? and pane > ? and pane < ?", (metric, TOTAL, before)
         )
         self.members.expire(metric, before)
+        self.crowds.expire(metric, before)
         return gone
 
     def forget_totals(self, metric: int, series: Sequence[int]) -> None:
@@ -165,6 +172,17 @@ class WindowTables:
             "delete from buckets where metric = ? and pane = ? and series = ?",
             [(metric, *mark) for mark in marks],
         )
+
+    def bucket_rows(self, metric: int, since: int) -> list[tuple[int, int, int, int, int]]:
+        """The buckets of the panes from `since` on: (pane, part, series, bucket, count)."""
+        return self._connection.execute(
+            "select pane, part, series, bucket, n from buckets where metric = ? and pane >= ?", (metric, since)
+        ).fetchall()
+
+    def clear_totals(self, metric: int) -> None:
+        """Delete all cumulative rows of a metric."""
+        self._connection.execute(f"delete from panes_{metric} where pane = ?", (TOTAL,))
+        self._connection.execute("delete from buckets where metric = ? and pane = ?", (metric, TOTAL))
 
     def move_totals(self, old: int, new: int, series: Sequence[tuple[int, int]]) -> None:
         """Give cumulative rows to another metric with the same parts: pairs of (old series, new series)."""
@@ -183,20 +201,24 @@ class WindowTables:
     def drop(self, metric: int) -> None:
         """Delete all that is kept of a metric."""
         self._connection.execute(f"drop table if exists panes_{metric}")
-        for table in ("buckets", "runs", "keys", "series"):
+        for table in ("buckets", "runs", "crowds", "keys", "series"):
             self._connection.execute(f"delete from {table} where metric = ?", (metric,))
         self._connection.execute("delete from metrics where id = ?", (metric,))
         self.members.forget()
+        self.crowds.forget()
 
     def settle(self) -> None:
         """The transaction is committed."""
         self.members.settle()
+        self.crowds.settle()
 
     def forget(self) -> None:
         """The transaction is undone."""
         self.members.forget()
+        self.crowds.forget()
 
 
 def _pane_row(row: tuple[Any, ...], scalars: int) -> PaneRow:
-    arrivals = tuple(value or 0 for value in row[4 + scalars :])
+    rest = row[4 + scalars :]
+    arrivals = tuple([value or 0 for value in rest]) if rest else ()
     return PaneRow(row[0], row[1], row[2], row[3], row[4 : 4 + scalars], arrivals)

@@ -2,6 +2,7 @@
 import type { AnnotationQuery, Dashboard, DataQuery, FieldConfig, Panel, RowPanel, VariableModel } from "@grafana/schema";
 import type * as barchart from "@grafana/schema/dist/esm/raw/composable/barchart/panelcfg/x/BarChartPanelCfg_types.gen";
 import type * as bargauge from "@grafana/schema/dist/esm/raw/composable/bargauge/panelcfg/x/BarGaugePanelCfg_types.gen";
+import type * as geomap from "@grafana/schema/dist/esm/raw/composable/geomap/panelcfg/x/GeomapPanelCfg_types.gen";
 import type * as heatmap from "@grafana/schema/dist/esm/raw/composable/heatmap/panelcfg/x/HeatmapPanelCfg_types.gen";
 import type * as piechart from "@grafana/schema/dist/esm/raw/composable/piechart/panelcfg/x/PieChartPanelCfg_types.gen";
 import type * as stat from "@grafana/schema/dist/esm/raw/composable/stat/panelcfg/x/StatPanelCfg_types.gen";
@@ -40,6 +41,7 @@ type Drawn =
   | Question
   | Kind<"barchart", barchart.Options, barchart.FieldConfig>
   | Kind<"bargauge", bargauge.Options, {}>
+  | Kind<"geomap", geomap.Options, {}>
   | Kind<"heatmap", heatmap.Options, heatmap.FieldConfig>
   | Kind<"piechart", piechart.Options, piechart.FieldConfig>
   | Kind<"stat", stat.Options, {}>

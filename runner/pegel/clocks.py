@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from email.utils import parsedate_to_datetime
 
-from pegel.sinks.posting import Reply
-
 GREATEST_SKEW = 30.0
 """Seconds that two clocks may differ: an answer may be on its way for some, and dates have no fractions."""
 
@@ -18,15 +16,15 @@ def moment(text: str) -> float | None:
         return None
 
 
-def complaint(reply: Reply, now: float, url: str) -> str | None:
+def complaint(said: str, now: float, url: str) -> str | None:
     """What to say of two clocks that differ; None if they agree, or the server does not date its answers.
 
     Args:
-        reply: Any answer of the server; its `Date` says the time there.
+        said: The time there: the header `Date` of any answer, empty if there is none.
         now: The time here, seconds since 1970.
         url: The server, as the configuration calls it.
     """
-    theirs = moment(reply.headers.get("date", ""))
+    theirs = moment(said)
     if theirs is None or abs(now - theirs) <= GREATEST_SKEW:
         return None
     which = "ahead of" if now > theirs else "behind"

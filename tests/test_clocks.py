@@ -1,18 +1,15 @@
+"""What is said of two clocks that differ; whoever asks a server says the same."""
+
 from __future__ import annotations
 
 import pytest
 
-from pegel.sinks.clocks import GREATEST_SKEW, complaint, moment
-from pegel.sinks.posting import Reply
+from pegel.clocks import GREATEST_SKEW, complaint, moment
 
 NOON = 1_772_539_200.0
 
 
-def reply(**headers: str) -> Reply:
-    return Reply(204, headers, b"")
-
-
-DATED = reply(date="Tue, 03 Mar 2026 12:00:00 GMT")
+DATED = "Tue, 03 Mar 2026 12:00:00 GMT"
 
 
 @pytest.mark.parametrize(
@@ -29,12 +26,10 @@ def test_two_clocks_may_differ_by_half_a_minute(here: float, said: str | None) -
     assert complaint(DATED, here, "http://x") == said
 
 
-@pytest.mark.parametrize(
-    "headers", [{}, {"date": ""}, {"date": "yesterday"}, {"date": "Tue, 99 Mar 2026 12:00:00 GMT"}]
-)
-def test_a_server_that_does_not_tell_the_time_is_not_accused(headers: dict[str, str]) -> None:
-    assert complaint(reply(**headers), NOON, "http://x") is None
+@pytest.mark.parametrize("said", ["", "yesterday", "Tue, 99 Mar 2026 12:00:00 GMT"])
+def test_a_server_that_does_not_tell_the_time_is_not_accused(said: str) -> None:
+    assert complaint(said, NOON, "http://x") is None
 
 
 def test_dates_are_those_of_http() -> None:
-    assert moment("Tue, 03 Mar 2026 12:00:00 GMT") == NOON
+    assert moment(DATED) == NOON
