@@ -95,9 +95,6 @@ class Watched(Sink):
     def endpoints(self) -> Sequence[Endpoint]:
         return self.inner.endpoints()
 
-    def stored(self, metrics: Sequence[str]) -> Mapping[str, int] | None:
-        return self.inner.stored(metrics)
-
     def close(self) -> None:
         self.inner.close()
 
