@@ -92,6 +92,9 @@ class Watched(Sink):
     def show(self, points: Sequence[Point]) -> None:
         self.inner.show(points)
 
+    def show_again(self, points: Sequence[Point]) -> None:
+        self.inner.show_again(points)
+
     def endpoints(self) -> Sequence[Endpoint]:
         return self.inner.endpoints()
 

@@ -24,6 +24,7 @@ NAMED_POINTS = (
     "in commit after partitions",
     "in commit after counters",
     "in commit after buckets",
+    "in commit after crowds",
     "in commit after keys",
     "in commit after outbox",
     "in commit after requests",
