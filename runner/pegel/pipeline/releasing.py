@@ -67,7 +67,8 @@ class Releases:
     def number(self, metrics: Sequence[LiveMetric]) -> None:
         """A commit begins; part of its transaction."""
         for metric in metrics if self._sources else ():
-            self._moved.setdefault(metric.id, (metric.closed_before(), 0))
+            if metric.id not in self._moved:
+                self._moved[metric.id] = (metric.closed_before(), int(self._state.meta(_moved(metric)) or 0))
         self.turn += 1
         self._state.remember(TURN, self.turn)
         self._tries = self._state.positions.tries()
@@ -114,6 +115,7 @@ class Releases:
             closed = metric.closed_before()
             if self._moved.get(metric.id, (closed, 0))[0] != closed:
                 self._moved[metric.id] = (closed, self.turn)
+                self._state.remember(_moved(metric), self.turn)
 
     def _told(self, metrics: Sequence[LiveMetric]) -> int:
         """The newest commit whose late records sinks have been told of.
@@ -150,6 +152,11 @@ class Releases:
     def progress(self, source: str, watermark: int | None) -> Progress:
         """What a source has to hear after a commit."""
         return Progress(watermark, self.released.get(source, ()), self._tries.get(source, 0))
+
+
+def _moved(metric: LiveMetric) -> str:
+    """Name of the fact that says in which commit a metric has closed windows last; a new life goes on from it."""
+    return f"moved:{metric.id}"
 
 
 def _is_done(chunk: Chunk) -> bool:
