@@ -22,6 +22,7 @@ ROOT_MODULES = {
     "logs",
     "memory",
     "plan",
+    "reaching",
     "seams",
     "secret",
     "sql",

@@ -14,11 +14,11 @@ import pytest
 from doubles import FakeClock
 from engines.conftest import program_or_skip
 from engines.s3 import ACCESS, REGION, SECRET, RealBucket, S3Server
+from pegel.reaching import Trust
 from pegel.secret import Secret
 from pegel.sources.bucket.client import Address, Bucket
 from pegel.sources.bucket.pump import Pump
 from pegel.sources.bucket.signing import Credentials
-from pegel.sources.bucket.wire import Trust
 from sources.bucket_driving import Driver, key, source
 
 CERTIFICATES = Path(__file__).parents[1] / "sinks" / "certificates"

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from pegel.errors import Retryable
-from pegel.sinks.posting import Address, Poster, Reply, Trust, split_url
+from pegel.reaching import Address, Trust
+from pegel.sinks.posting import Poster, Reply, split_url
 
 CERTIFICATES = Path(__file__).parent / "certificates"
 """An authority, and a server `localhost` that it vouches for, until 2126."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pegel.reaching import Trust
 from pegel.secret import Secret
 from pegel.sources.bucket import Changed, Missing, Refused, StoreError
 from pegel.sources.bucket.client import Address, Bucket
@@ -16,7 +17,6 @@ from pegel.sources.bucket.layout import Layout
 from pegel.sources.bucket.probing import Probe
 from pegel.sources.bucket.pump import Pump
 from pegel.sources.bucket.signing import Credentials, signed
-from pegel.sources.bucket.wire import Trust
 
 NOON = 1_772_539_200.0
 BEGIN = '<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'

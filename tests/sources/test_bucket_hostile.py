@@ -13,12 +13,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pegel import clocks
+from pegel.reaching import Trust
 from pegel.sources.bucket import Found, Page, Refused, StoreError
 from pegel.sources.bucket.client import Address, Bucket
 from pegel.sources.bucket.ledger import written_at
 from pegel.sources.bucket.listing import page
 from pegel.sources.bucket.pump import Pump
-from pegel.sources.bucket.wire import Trust, Wire
+from pegel.sources.bucket.wire import Wire
 from sources.bucket_driving import Driver, key
 from sources.fake_bucket import FakeBucket
 from sources.test_bucket_client import BEGIN, Client, client, fault, item, reply

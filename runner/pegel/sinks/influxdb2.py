@@ -10,13 +10,14 @@ from urllib.parse import urlencode
 
 from pegel import clocks
 from pegel.errors import Permanent, Retryable
+from pegel.reaching import Trust
 from pegel.secret import Secret
 from pegel.sinks import Point, Sink
 from pegel.sinks.halving import Refusal, faults_of, refused_rows
 from pegel.sinks.influx import lines
 from pegel.sinks.influx_answers import refusal, trouble
 from pegel.sinks.influx_queries import newest_flux, read_newest
-from pegel.sinks.posting import Poster, Reply, Trust, split_url
+from pegel.sinks.posting import Poster, Reply, split_url
 from pegel.units import Duration
 
 _NOTHING = b"# pegel asks whether it may write\n"

@@ -7,20 +7,19 @@ What fails is a Retryable in the operator's words, which says whether anything m
 from __future__ import annotations
 
 import io
-import ipaddress
 import select
 import socket
 import ssl
 import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPResponse
-from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from pegel.errors import Retryable
+from pegel.reaching import PORTS, Address, Resolve, Trust, refused, resolve
 from pegel.sinks.safe_text import clean
 
 MAX_REPLY = 64 * 1024
@@ -28,36 +27,6 @@ MAX_REPLY = 64 * 1024
 
 _WORTH_PACKING = 1024
 """Bytes; a smaller body is sent as it is."""
-
-_METADATA = frozenset({ipaddress.ip_address("fd00:ec2::254")})
-"""Where clouds hand out credentials, beside the link-local addresses."""
-
-_PORTS = {"http": 80, "https": 443}
-
-Address = tuple[Any, ...]
-"""What `socket.connect` takes."""
-
-Resolve = Callable[[str, int], Sequence[tuple[int, Address]]]
-"""From a host and a port to (family, address); raises OSError."""
-
-
-@dataclass(frozen=True)
-class Trust:
-    """Whom to believe, and where not to go.
-
-    Attributes:
-        ca_file: Certificates of the authorities to trust, in the place of the system's.
-        verify: Certificates are looked at.
-        link_local: Link-local addresses are meant.
-        cert_file: Certificate by which the server knows us (PEM, with those that vouch for it).
-        key_file: Its key; None where that is in the same file.
-    """
-
-    ca_file: Path | None = None
-    verify: bool = True
-    link_local: bool = False
-    cert_file: Path | None = None
-    key_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +58,7 @@ def split_url(url: str) -> SplitResult:
     if "://" not in url:
         raise ValueError('needs its scheme in front, as in "http://localhost:8086"')
     parts = _split(url)
-    if parts.scheme not in _PORTS:
+    if parts.scheme not in PORTS:
         raise ValueError("has to begin with http:// or https://")
     if "@" in parts.netloc:
         raise ValueError("has a user or a password in it; credentials have options of their own")
@@ -114,12 +83,6 @@ def _has_port(parts: SplitResult) -> bool:
         return False
 
 
-def resolve(host: str, port: int) -> Sequence[tuple[int, Address]]:
-    """Ask this machine where a host is."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [(family, address) for family, _, _, _, address in found]
-
-
 class Poster:
     """Sends requests to one server, one at a time."""
 
@@ -135,7 +98,7 @@ class Poster:
         parts = split_url(url)
         self._parts = parts
         self._host = parts.hostname or ""
-        self._port = parts.port or _PORTS[parts.scheme]
+        self._port = parts.port or PORTS[parts.scheme]
         self.place = f"{parts.scheme}://{parts.netloc}"
         self._base = parts.path.rstrip("/")
         self._timeout = timeout
@@ -225,11 +188,10 @@ class Poster:
 
     def _addresses(self) -> Sequence[tuple[int, Address]]:
         found = self._resolve(self._host, self._port)
-        allowed = [one for one in found if self._trust.link_local or not _is_link_local(one[1])]
+        allowed = self._trust.allowed(found)
         if not allowed:
             raise Retryable(
-                f"{self.place} is a link-local address, where clouds hand out credentials;"
-                " say allow_link_local = true if it is meant",
+                refused(self.place),
                 after=60.0,
                 unsure=False,
             )
@@ -346,12 +308,6 @@ def _has_news(connection: socket.socket) -> bool:
     poll = select.poll()
     poll.register(connection, select.POLLIN)
     return bool(poll.poll(0))
-
-
-def _is_link_local(address: Address) -> bool:
-    found = ipaddress.ip_address(str(address[0]).partition("%")[0])
-    plain = (found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None) or found
-    return plain.is_link_local or plain in _METADATA
 
 
 def _gzip(body: bytes) -> bytes:

@@ -12,10 +12,11 @@ from typing import Literal
 
 from pegel import clocks
 from pegel.errors import Permanent, Retryable
+from pegel.reaching import Trust
 from pegel.secret import Secret
 from pegel.sinks import Point, Sampling, Sink
 from pegel.sinks.halving import Refusal, faults_of, refused_rows
-from pegel.sinks.posting import Poster, Reply, Trust, split_url
+from pegel.sinks.posting import Poster, Reply, split_url
 from pegel.sinks.receiver import doubts
 from pegel.sinks.samples import Encoder, Frame, frames
 from pegel.sinks.write_answers import is_stored, is_unsupported, refusal, trouble

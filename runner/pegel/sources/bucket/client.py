@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
+from pegel.reaching import Resolve, Trust, resolve
 from pegel.sources.bucket import Changed, Missing, Page, Refused, StoreError, keys
 from pegel.sources.bucket.listing import UnreadableError, page
 from pegel.sources.bucket.signing import Credentials, query_text, signed
-from pegel.sources.bucket.wire import Reply, Resolve, Trust, Wire, resolve
+from pegel.sources.bucket.wire import Reply, Wire
 
 _MOST_LISTED = 8 << 20
 """Bytes of a page: a thousand keys of 1,024 bytes, each byte as six, and what stands between."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pegel.reaching import Trust
 from pegel.sources.bucket.client import Address
 from pegel.sources.bucket.signing import Credentials
-from pegel.sources.bucket.wire import Trust, split_endpoint
+from pegel.sources.bucket.wire import split_endpoint
 
 if TYPE_CHECKING:
     from pegel.sources.s3 import S3

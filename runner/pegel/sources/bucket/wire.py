@@ -7,16 +7,14 @@ operator's words.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import re
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from pegel.reaching import PORTS, Address, Resolve, Trust, refused, resolve
 from pegel.sources.bucket import StoreError
 
 _HEAD = 64 * 1024
@@ -28,32 +26,6 @@ _SLOWEST = 4096
 """Bytes per second: who sends less is as good as silent, and would hold a request for ever with a byte now and then."""
 
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n")
-
-_PORTS = {"http": 80, "https": 443}
-
-_METADATA = frozenset({ipaddress.ip_address("fd00:ec2::254")})
-"""Where clouds hand out credentials, beside the link-local addresses."""
-
-Address = tuple[Any, ...]
-"""What `socket.connect` takes."""
-
-Resolve = Callable[[str, int], Sequence[tuple[int, Address]]]
-"""From a host and a port to (family, address); raises OSError."""
-
-
-@dataclass(frozen=True)
-class Trust:
-    """Whom to believe, and where not to go.
-
-    Attributes:
-        ca_file: Certificates of the authorities to trust, in the place of the system's.
-        verify: Certificates are looked at.
-        link_local: Link-local addresses are meant.
-    """
-
-    ca_file: Path | None = None
-    verify: bool = True
-    link_local: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,12 +69,6 @@ class _Head:
         return self.headers.get("transfer-encoding", "").lower() == "chunked"
 
 
-def resolve(host: str, port: int) -> Sequence[tuple[int, Address]]:
-    """Ask this machine where a host is."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [(family, address) for family, _, _, _, address in found]
-
-
 def split_endpoint(url: str) -> SplitResult:
     """The parts of the address of a server.
 
@@ -112,7 +78,7 @@ def split_endpoint(url: str) -> SplitResult:
     if not url.isascii() or not url.isprintable() or " " in url:
         raise ValueError("has a blank, a control character or one that is not ASCII in it")
     parts = urlsplit(url)
-    if parts.scheme not in _PORTS:
+    if parts.scheme not in PORTS:
         raise ValueError("has to begin with http:// or https://")
     if "@" in parts.netloc:
         raise ValueError("has a user or a password in it; credentials have options of their own")
@@ -139,7 +105,7 @@ class Wire:
         self.place = f"{parts.scheme}://{parts.netloc}"
         self.host = parts.netloc
         self._name = parts.hostname or ""
-        self._port = parts.port or _PORTS[parts.scheme]
+        self._port = parts.port or PORTS[parts.scheme]
         self._secure = parts.scheme == "https"
         self._timeout = timeout
         self._trust = trust
@@ -315,12 +281,9 @@ class Wire:
 
     def _addresses(self) -> Sequence[tuple[int, Address]]:
         found = self._resolve(self._name, self._port)
-        allowed = [one for one in found if self._trust.link_local or not _is_link_local(one[1])]
+        allowed = self._trust.allowed(found)
         if not allowed:
-            raise StoreError(
-                f"{self.place} is a link-local address, where clouds hand out credentials;"
-                " say allow_link_local = true if it is meant"
-            )
+            raise StoreError(refused(self.place))
         return allowed
 
     def _tls(self) -> ssl.SSLContext:
@@ -387,9 +350,3 @@ def _is_over(error: Exception) -> bool:
     if isinstance(error, asyncio.IncompleteReadError):
         return not error.partial and error.expected is None
     return isinstance(error, ConnectionError)
-
-
-def _is_link_local(address: Address) -> bool:
-    found = ipaddress.ip_address(str(address[0]).partition("%")[0])
-    plain = (found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None) or found
-    return plain.is_link_local or plain in _METADATA
