@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboards.model import FLUX, INFLUXQL, PROMETHEUS, Json, Panel, Source, Target
+from dashboards.model import FLUX, INFLUXQL, PROMETHEUS, Json, Level, Panel, Source, Target
 
 LEGEND: dict[str, Json] = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
 
@@ -64,6 +64,12 @@ def stat(*, curve: bool = False, names: bool = False, **panel: Any) -> Panel:
         **panel.pop("options", {}),
     }
     return Panel(kind="stat", options=options, **({"width": 4, "height": 5} | panel))
+
+
+def in_time(*, late: float, no: float, **panel: Any) -> Panel:
+    """Yes, late or no in the place of an age: `late` and `no` are the seconds from which it is that."""
+    levels = [Level(None, "yes", "green"), Level(late, "late", "yellow"), Level(no, "no", "red")]
+    return stat(unit="s", words=True, levels=levels, **({"width": 6} | panel))
 
 
 def table(**panel: Any) -> Panel:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from dashboards.cdn77.overview import CDN
 from dashboards.model import Dashboard, Level, Link, Row
-from dashboards.panels import promql, stat, timeseries
+from dashboards.panels import in_time, promql, stat, timeseries
 from dashboards.runner.moments import moments
 from dashboards.services.all import ALERTS_FIRING, RUNNERS_UP, UP, alerts_table
 
@@ -34,30 +34,26 @@ TO_RUNNERS = [Link("Pegel itself", "/d/pegel-itself")]
 SPEED_TESTS = Row(
     "Ookla speed tests",
     [
-        stat(
+        in_time(
             title="Speed tests: alive?",
             description="By the time, in seconds, from the last minutes of a server on the page of a runner to the end "
             "of the chosen time. They stay there for five minutes, so a log that ends now is told in six.",
             targets=[promql(ALIVE, "{{server}}", instant=True)],
-            unit="s",
             no_value=NO_JOB,
             names=True,
-            words=True,
-            width=6,
-            levels=[Level(None, "yes", "green"), Level(120, "late", "yellow"), Level(600, "no", "red")],
+            late=120,
+            no=600,
             links=TO_JOB,
         ),
-        stat(
+        in_time(
             title="Runners with speed tests: fresh?",
             description="By the age, in seconds, of the newest record of each source of a runner that has speed tests. "
             "A click leads to the source.",
             targets=[promql(FRESH, "{{source}} on {{instance}}", instant=True)],
-            unit="s",
             no_value=NO_JOB,
             names=True,
-            words=True,
-            width=6,
-            levels=[Level(None, "yes", "green"), Level(300, "late", "yellow"), Level(1800, "no", "red")],
+            late=300,
+            no=1800,
             links=TO_SOURCE,
         ),
         timeseries(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dashboards.cdn77 import NOW_DELAY, WHO, WHO_LEGEND, asked, newest, of_cdn
-from dashboards.model import Level, Link, Row
-from dashboards.panels import stat, timeseries
+from dashboards.model import Link, Row
+from dashboards.panels import in_time, timeseries
 
 NO_JOB = "This job does not run here; `pegel init --preset cdn77` begins one."
 TO_JOB = [Link("CDN77 delivery", "/d/cdn77")]
@@ -13,19 +13,17 @@ TO_RUNNERS = [Link("Pegel itself", "/d/pegel-itself")]
 CDN = Row(
     "CDN77 delivery",
     [
-        stat(
+        in_time(
             title="CDN: alive?",
             description="By the time, in seconds, since the end of the newest minute with a request. Up to five "
             "minutes are usual.",
             targets=[asked(f"time() - {newest()}", instant=True)],
-            unit="s",
             no_value=NO_JOB,
-            words=True,
-            width=6,
-            levels=[Level(None, "yes", "green"), Level(600, "late", "yellow"), Level(1200, "no", "red")],
+            late=600,
+            no=1200,
             links=TO_JOB,
         ),
-        stat(
+        in_time(
             title="Runners with the CDN: fresh?",
             description="By the age, in seconds, of the newest row of each source of a runner that counts the CDN.",
             targets=[
@@ -35,12 +33,10 @@ CDN = Row(
                     instant=True,
                 )
             ],
-            unit="s",
             no_value=NO_JOB,
             names=True,
-            words=True,
-            width=6,
-            levels=[Level(None, "yes", "green"), Level(600, "late", "yellow"), Level(1800, "no", "red")],
+            late=600,
+            no=1800,
             links=TO_RUNNERS,
         ),
         timeseries(
